@@ -1,0 +1,81 @@
+"""From a call to its lowering: which library, which plan, which algorithm."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from upconv._arguments import exact, exact_plan, sample_shape
+from upconv._libraries import Library, Route, route
+from upconv._operands import common_library, refuse_algorithm
+from upconv._plan import Plan
+
+__all__ = ["Resolved", "plan_for", "resolve", "run"]
+
+# A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
+# threads may both make a plan: they are equal, and the later one stays.
+_PLANS: dict[Any, Plan] = {}
+_PLANS_KEPT = 4096
+
+
+class Resolved(NamedTuple):
+    """A call, ready to be lowered."""
+
+    library: Library
+    plan: Plan
+    batched: bool
+    route: Route
+
+
+def plan_for(
+    rank: int | None,
+    x_shape: Any,
+    weight_shape: Any,
+    bias_shape: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: Any,
+    dilation: Any,
+    output_size: Any,
+    data_format: Any,
+) -> tuple[Plan, bool]:
+    """Return the plan, and whether ``x`` has a batch axis. A known geometry costs a look into a dictionary."""
+    sample, weight_shape, batched = sample_shape(x_shape, weight_shape, rank, data_format)
+    key = (
+        sample,
+        weight_shape,
+        bias_shape,
+        exact("stride", stride),
+        exact("padding", padding),
+        exact("output_padding", output_padding),
+        exact("groups", groups),
+        exact("dilation", dilation),
+        exact("output_size", output_size),
+        data_format,
+    )
+    plan = _PLANS.get(key)
+    if plan is None:
+        plan = exact_plan(*key)
+        if len(_PLANS) >= _PLANS_KEPT:
+            _PLANS.clear()
+        _PLANS[key] = plan
+    return plan, batched
+
+
+def resolve(rank: int | None, x: Any, weight: Any, bias: Any, *geometry: Any, algorithm: Any) -> Resolved:
+    """Check the call and find its lowering; ``geometry`` is what `plan_for` takes after the shapes."""
+    library = common_library(x, weight, bias)
+    bias_shape = None if bias is None else tuple(bias.shape)
+    plan, batched = plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
+    found = route(library, algorithm, plan, x)
+    if not found.algorithm:
+        refuse_algorithm(library, algorithm, found)
+    return Resolved(library, plan, batched, found)
+
+
+def run(rank: int | None, x: Any, weight: Any, bias: Any, *geometry: Any, algorithm: Any) -> Any:
+    """Resolve the call and lower it, with a batch axis for the time of the call where ``x`` has none."""
+    _, plan, batched, found = resolve(rank, x, weight, bias, *geometry, algorithm=algorithm)
+    if batched:
+        return found.lowering.lower(plan, x, weight, bias)
+    return found.lowering.lower(plan, x[None, ...], weight, bias)[0, ...]

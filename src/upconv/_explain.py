@@ -1,0 +1,98 @@
+"""`explain`: what a call would do, without doing it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from upconv._dispatch import resolve
+from upconv._libraries import dtype_name, itemsize
+
+__all__ = ["Explanation", "explain"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What `explain` found; printing it gives one line for each field.
+
+    Attributes
+    ----------
+    library, version : str
+        The library that owns ``x``, and its version here.
+    algorithm : str
+        The name that ``algorithm=`` takes.
+    reason : str
+        How it computes this call, and why those preferred to it do not.
+    output_shape : tuple of int
+        Shape of the result.
+    workspace : int
+        Bytes that upconv allocates beyond the result: an estimate, in which a library's own op counts nothing.
+    """
+
+    library: str
+    version: str
+    algorithm: str
+    reason: str
+    output_shape: tuple[int, ...]
+    workspace: int
+
+    def __str__(self) -> str:
+        rows = {
+            "library": f"{self.library} {self.version}",
+            "algorithm": self.algorithm,
+            "reason": self.reason,
+            "output shape": self.output_shape,
+            "workspace": f"{self.workspace:,} bytes",
+        }
+        return "\n".join(f"{name:12}  {value}" for name, value in rows.items())
+
+
+def explain(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+    *,
+    output_size: Any = None,
+    data_format: str = "channels_first",
+    algorithm: str = "auto",
+) -> Explanation:
+    """Tell which algorithm a call to `conv_transpose` would run, and why, from shapes and dtypes alone.
+
+    Parameters
+    ----------
+    x, weight, bias, stride, padding, output_padding, groups, dilation, output_size, data_format, algorithm
+        As in `conv_transpose`. No value is looked at, so ``x`` may be a traced or a meta array.
+
+    Returns
+    -------
+    Explanation
+        The library, the algorithm, the reason, the shape of the output and the bytes of workspace.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv_transpose`.
+
+    Examples
+    --------
+    >>> import numpy as np, upconv
+    >>> found = upconv.explain(np.ones((1, 8, 5, 7)), np.ones((8, 4, 3, 2)), stride=2)
+    >>> found.algorithm, found.output_shape
+    ('overlap_add', (1, 4, 11, 14))
+    """
+    geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
+    library, plan, batched, route = resolve(None, x, weight, bias, *geometry, algorithm=algorithm)
+    return Explanation(
+        library=library.name,
+        version=sys.modules[library.module.partition(".")[0]].__version__,
+        algorithm=route.algorithm,
+        reason="; ".join((route.lowering.reason(plan), *route.refusals)),
+        output_shape=(*x.shape[:batched], *plan.image_shape),
+        workspace=route.lowering.workspace(plan, x.shape[0] if batched else 1, itemsize(dtype_name(library, x.dtype))),
+    )

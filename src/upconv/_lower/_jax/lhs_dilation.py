@@ -1,0 +1,57 @@
+"""`jax.lax.conv_general_dilated` over the input dilated by the stride: what `lax.conv_transpose` calls, with groups.
+
+XLA correlates, so the kernel is flipped; it groups output channels, (C_in/groups, C_out), so the kernel's channels are
+moved. Jitted and inlined as the native lowering.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from upconv._lower._jax._shared import finish, layouts, words
+from upconv._plan import Plan
+
+__all__ = ["lower", "reason", "refusal", "workspace"]
+
+
+def refusal(plan: Plan, x: Any) -> str:
+    """Refuse what XLA sizes otherwise."""
+    return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
+
+
+def reason(plan: Plan) -> str:
+    """Say how."""
+    return "jax.lax.conv_general_dilated over the input dilated by the stride, kernel flipped"
+
+
+def workspace(plan: Plan, batch: int, itemsize: int) -> int:
+    """The kernel, flipped and regrouped."""
+    return plan.in_channels * plan.out_channels // plan.groups * prod(plan.kernel) * itemsize
+
+
+@partial(jax.jit, static_argnums=0, inline=True)
+def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    """Correlate the dilated input with the flipped kernel."""
+    y = lax.conv_general_dilated(
+        x,
+        _kernel(plan, weight),
+        window_strides=(1,) * plan.rank,
+        lhs_dilation=plan.stride,
+        dimension_numbers=layouts(plan, "IO"),
+        feature_group_count=plan.groups,
+        **words(plan, x),
+    )
+    return finish(plan, x, y, bias)
+
+
+def _kernel(plan: Plan, weight: Any) -> Any:
+    """(C_in, C_out/groups, *kernel) to (C_in/groups, C_out, *kernel), flipped."""
+    weight = jnp.flip(weight, range(2, weight.ndim))
+    weight = weight.reshape(plan.groups, plan.in_channels // plan.groups, *weight.shape[1:])
+    return jnp.moveaxis(weight, 0, 1).reshape(-1, plan.out_channels, *plan.kernel)

@@ -1,0 +1,68 @@
+"""What the arrays of one call have in common: library, dtype, device. Every error about an array is raised here.
+
+Only the class and the attributes of an array are looked at, never a value, so a traced array passes as an eager one.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from upconv._libraries import LIBRARIES, Library, Route, dtype_name, owner
+
+__all__ = ["common_library", "refuse_algorithm"]
+
+
+def common_library(x: Any, weight: Any, bias: Any) -> Library:
+    """Return the one library of all three, or say which argument differs and how to mend it."""
+    library = owner(x)
+    if library is None:
+        _refuse_owner("x", x)
+    _agree(library, x, "weight", weight)
+    if bias is not None:
+        _agree(library, x, "bias", bias)
+    if dtype_name(library, x.dtype) not in library.dtypes:
+        raise TypeError(
+            f"`x` has dtype {x.dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
+        )
+    return library
+
+
+def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn:
+    """Say why the algorithm asked for cannot run, or which there are."""
+    if found.refusals:
+        raise ValueError(f"`algorithm` {algorithm!r}: {found.refusals[0]}; use 'auto' or 'generic'")
+    words = ", ".join(map(repr, ("auto", *library.algorithms)))
+    raise ValueError(f"`algorithm` must be one of {words} on {library.name}, got {algorithm!r}")
+
+
+def _agree(library: Library, x: Any, name: str, array: Any) -> None:
+    theirs = owner(array)
+    if theirs is not library:
+        if theirs is None:
+            _refuse_owner(name, array)
+        raise TypeError(
+            f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
+            f"nothing is copied between libraries unasked"
+        )
+    if array.dtype != x.dtype and dtype_name(library, array.dtype) != dtype_name(library, x.dtype):
+        raise TypeError(f"`x` has dtype {x.dtype} and `{name}` has {array.dtype}; convert one of them")
+    here, there = _device(library, x), _device(library, array)
+    if here != there and here is not None and there is not None:
+        raise ValueError(f"`x` is on device {here} and `{name}` on {there}; move one of them")
+
+
+def _device(library: Library, array: Any) -> Any:
+    if library.name == "jax":
+        # An array that is not committed goes wherever the others are, and a traced one has no device yet.
+        tracer = sys.modules["jax"].core.Tracer
+        return None if isinstance(array, tracer) or not array.committed else array.sharding.device_set
+    return getattr(array, "device", None)
+
+
+def _refuse_owner(name: str, array: Any) -> NoReturn:
+    names = ", ".join(library.name for library in LIBRARIES)
+    raise TypeError(
+        f"`{name}` must be an array of one of {names}, got {type(array).__name__}; "
+        f"for lists and numbers call numpy.asarray(..., dtype=...) first"
+    )

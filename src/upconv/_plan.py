@@ -1,0 +1,154 @@
+"""The plan: one transposed convolution as plain integers.
+
+Letters are those of arXiv 1603.07285: ``i`` input size, ``k`` kernel taps, ``s`` stride, ``d`` dilation; ``full`` is
+the output before anything is cropped, ``lo`` and ``hi`` what is cropped from it, front and back, where a negative
+number appends zeros. Tap ``a`` sends input ``p`` to output
+
+    o = p*s + a*d - lo
+
+Write ``o = q*s + r``: the phase ``r`` and the shift ``q - p`` depend on the tap alone, because ``a*d - lo`` does. So
+the output splits into ``s`` interleaved phases, and each is a dense sum of shifted inputs over its own taps. No
+lowering has to multiply by an inserted zero.
+
+Standard library only. The batch is not part of the plan: one plan serves every batch size, also an unknown one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Pair", "Plan", "Symmetric", "Tap", "full_size", "make_plan"]
+
+Ints = tuple[int, ...]
+Pair = tuple[int, int]
+
+
+class Tap(NamedTuple):
+    """One kernel tap of one axis: inputs ``start:stop`` land at ``at:at + stop - start`` of output phase ``phase``."""
+
+    a: int
+    phase: int
+    shift: int
+    start: int
+    stop: int
+    at: int
+
+
+class Symmetric(NamedTuple):
+    """A crop in the words of an op with one padding for both sides; ``grow`` then ``crop`` is what they cannot say."""
+
+    padding: Ints
+    output_padding: Ints
+    grow: tuple[Pair, ...]
+    crop: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
+
+    The derived fields are filled in by `make_plan` rather than computed on demand, because `functools.cached_property`
+    takes a lock on Python 3.11, and `torch.compile` cannot trace a lock.
+    """
+
+    in_channels: int
+    out_channels: int
+    groups: int
+    size: Ints
+    kernel: Ints
+    stride: Ints
+    dilation: Ints
+    lo: Ints
+    hi: Ints
+    channels_last: bool
+    # Derived from the above.
+    out: Ints = field(compare=False)
+    phase_size: Ints = field(compare=False)
+    taps: tuple[tuple[Tap, ...], ...] = field(compare=False, repr=False)
+    symmetric: Symmetric = field(compare=False, repr=False)
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial axes."""
+        return len(self.size)
+
+    @property
+    def image_shape(self) -> Ints:
+        """Shape of the output of one image, in the layout of ``x``."""
+        return (*self.out, self.out_channels) if self.channels_last else (self.out_channels, *self.out)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the input or the output of one image has no samples, which most libraries' own ops refuse."""
+        return not all((self.in_channels, self.out_channels, *self.size, *self.out))
+
+
+def full_size(i: int, k: int, s: int, d: int) -> int:
+    """Size of the output before cropping, also for an empty input."""
+    return max(0, (i - 1) * s + d * (k - 1) + 1)
+
+
+def make_plan(
+    *,
+    in_channels: int,
+    out_channels: int,
+    groups: int,
+    size: Ints,
+    kernel: Ints,
+    stride: Ints,
+    dilation: Ints,
+    out: Ints,
+    lo: Ints,
+    channels_last: bool,
+) -> Plan:
+    """Derive everything else from exact arguments; ``lo`` samples are dropped at the front, ``out`` are kept."""
+    axes = list(zip(size, kernel, stride, dilation, out, lo, strict=True))
+    hi = tuple(full_size(i, k, s, d) - n - front for i, k, s, d, n, front in axes)
+    return Plan(
+        in_channels=in_channels,
+        out_channels=out_channels,
+        groups=groups,
+        size=size,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        lo=lo,
+        hi=hi,
+        channels_last=channels_last,
+        out=out,
+        phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
+        taps=tuple(_taps(*axis) for axis in axes),
+        symmetric=_symmetric(stride, dilation, lo, hi),
+    )
+
+
+def _phase_size(out: int, s: int) -> int:
+    # One size for all phases: where s does not divide the output, the late phases end one sample beyond it.
+    return -(-out // s)
+
+
+def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:
+    phase_size = _phase_size(out, s)
+
+    def tap(a: int) -> Tap:
+        shift, phase = divmod(a * d - lo, s)
+        start = min(max(0, -shift), i)
+        stop = max(start, min(i, phase_size - shift))
+        return Tap(a, phase, shift, start, stop, at=min(max(0, start + shift), phase_size))
+
+    return tuple(map(tap, range(k)))
+
+
+def _symmetric(stride: Ints, dilation: Ints, lo: Ints, hi: Ints) -> Symmetric:
+    def say(s: int, d: int, lo: int, hi: int) -> tuple[int, int, Pair, Pair]:
+        if lo >= 0 and 0 <= lo - hi < max(s, d):
+            return lo, lo - hi, (0, 0), (0, 0)
+        both = max(0, min(lo, hi))
+        lo, hi = lo - both, hi - both
+        # Two non-negative pairs, applied one after the other: a signed pair applied side by side fails where one side
+        # crops more than there is while the other grows.
+        return both, 0, (max(0, -lo), max(0, -hi)), (max(0, lo), max(0, hi))
+
+    padding, output_padding, grow, crop = zip(*map(say, stride, dilation, lo, hi), strict=True)
+    return Symmetric(padding, output_padding, grow, crop)
