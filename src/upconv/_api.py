@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 from upconv._arguments import exact_shape
 from upconv._dispatch import plan_for, run
 
 __all__ = ["conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "output_shape"]
 
-Array = TypeVar("Array")
-PerAxis = int | Sequence[int]
-Padding = int | str | Sequence[int | tuple[int, int]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeVar
+
+    Array = TypeVar("Array")
+    PerAxis = int | Sequence[int]
+    Padding = int | str | Sequence[int | tuple[int, int]]
 
 
 def conv_transpose(
@@ -102,7 +104,7 @@ def conv_transpose(
             [ 4., 12.,  9.]]])
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(None, x, weight, bias, *geometry, algorithm=algorithm)  # type: ignore[no-any-return]
+    return run(None, x, weight, bias, *geometry, algorithm=algorithm)
 
 
 def conv_transpose1d(
@@ -130,7 +132,7 @@ def conv_transpose1d(
     array([[ 1, 10,  2, 20,  3, 30]])
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(1, x, weight, bias, *geometry, algorithm=algorithm)  # type: ignore[no-any-return]
+    return run(1, x, weight, bias, *geometry, algorithm=algorithm)
 
 
 def conv_transpose2d(
@@ -161,7 +163,7 @@ def conv_transpose2d(
              [1., 1., 1., 1., 1., 1.]]]])
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(2, x, weight, bias, *geometry, algorithm=algorithm)  # type: ignore[no-any-return]
+    return run(2, x, weight, bias, *geometry, algorithm=algorithm)
 
 
 def conv_transpose3d(
@@ -189,7 +191,7 @@ def conv_transpose3d(
     (2, 3, 8, 12, 10)
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(3, x, weight, bias, *geometry, algorithm=algorithm)  # type: ignore[no-any-return]
+    return run(3, x, weight, bias, *geometry, algorithm=algorithm)
 
 
 def output_shape(

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, NoReturn
 
 from upconv._plan import Plan, full_size, make_plan
 
-__all__ = ["Exact", "exact", "exact_plan", "exact_shape", "sample_shape"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
-Ints = tuple[int, ...]
-# What `exact` makes of an argument: hashable, and equal only where the meaning is equal.
-Exact = Any
+    Ints = tuple[int, ...]
+    # What `exact` makes of an argument: hashable, and equal only where the meaning is equal.
+    Exact = Any
+
+__all__ = ["exact", "exact_plan", "exact_shape", "sample_shape"]
+
 MAX_ELEMENTS = 2**63 - 1
 WORDS = ("same", "valid")
 
@@ -32,8 +35,10 @@ def exact(name: str, value: Any) -> Exact:
     if type(value) is tuple or (isinstance(value, Sequence) and not isinstance(value, str)):
         return tuple([exact(name, item) for item in value])
     if type(value) is not bool and "bool" not in str(getattr(value, "dtype", "")):
-        with suppress(Exception):  # an array or a traced value raises an error of its own library here
+        try:
             return operator.index(value)
+        except Exception:  # noqa: BLE001, S110
+            pass  # an array or a traced value raises an error of its own library
     return _refuse_type(name, value, "an int or a tuple of ints")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import namedtuple
 
 from upconv._arguments import exact, exact_plan, sample_shape
-from upconv._libraries import Library, Route, route
+from upconv._libraries import route
 from upconv._operands import common_library, refuse_algorithm
 from upconv._plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Resolved", "plan_for", "resolve", "run"]
 
@@ -17,13 +21,8 @@ _PLANS: dict[Any, Plan] = {}
 _PLANS_KEPT = 4096
 
 
-class Resolved(NamedTuple):
-    """A call, ready to be lowered."""
-
-    library: Library
-    plan: Plan
-    batched: bool
-    route: Route
+# A call, ready to be lowered.
+Resolved = namedtuple("Resolved", "library plan batched route")
 
 
 def plan_for(

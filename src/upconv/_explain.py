@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Any
+from collections import namedtuple
 
 from upconv._dispatch import resolve
 from upconv._libraries import dtype_name, itemsize
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["Explanation", "explain"]
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(namedtuple("Explanation", "library version algorithm reason output_shape workspace")):
     """What `explain` found; printing it gives one line for each field.
 
     Attributes
@@ -30,12 +32,7 @@ class Explanation:
         Bytes that upconv allocates beyond the result: an estimate, in which a library's own op counts nothing.
     """
 
-    library: str
-    version: str
-    algorithm: str
-    reason: str
-    output_shape: tuple[int, ...]
-    workspace: int
+    __slots__ = ()
 
     def __str__(self) -> str:
         rows = {

@@ -8,14 +8,18 @@ imported until a call needs a lowering.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, NamedTuple, cast
+from collections import namedtuple
 
-from upconv._lower import Lowering
 from upconv._plan import Plan
 
-__all__ = ["LIBRARIES", "Library", "Route", "dtype_name", "itemsize", "lowering", "owner", "route"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from upconv._lower._contract import Lowering
+
+__all__ = ["LIBRARIES", "Library", "Route", "dtype_name", "itemsize", "lowerings", "owner", "route"]
 
 FLOATS = ("float32", "float64", "float16")
 COMPLEX = ("complex64", "complex128")
@@ -23,16 +27,24 @@ SIGNED = ("int8", "int16", "int32", "int64")
 UNSIGNED = ("uint8", "uint16", "uint32", "uint64")
 
 
-@dataclass(frozen=True)
-class Library:
-    """One row. ``algorithms`` are in order of preference, each a module below ``_lower``; the last takes everything."""
+class Library(namedtuple("Library", "name module array algorithms dtypes tested")):
+    """One row of the table.
 
-    name: str
-    module: str  # where users find the array class; its first part is the distribution that `check` names
-    array: str
-    algorithms: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    tested: str  # "CI", "GPU, <date>" or "untested"
+    Attributes
+    ----------
+    name : str
+        What errors, `explain` and the folder of its lowerings, ``_lower/_<name>``, call it.
+    module, array : str
+        Where users find the array class, and its name.
+    algorithms : tuple of str
+        The lowerings in its folder, in order of preference; the last takes every call.
+    dtypes : tuple of str
+        What it can multiply, by the names of the array API.
+    tested : str
+        "CI", "GPU, <date>" or "untested".
+    """
+
+    __slots__ = ()
 
 
 LIBRARIES = (
@@ -88,7 +100,7 @@ LONG_NAMES = {
 }
 
 _OWNERS: dict[type, Library] = {}
-_LOWERINGS: dict[tuple[str, str], Lowering] = {}
+_LOWERINGS: dict[str, Mapping[str, Lowering]] = {}
 _DTYPE_NAMES: dict[tuple[str, Any], str] = {}
 
 
@@ -97,6 +109,8 @@ def owner(array: Any) -> Library | None:
     found = _OWNERS.get(type(array))
     if found is not None:
         return found
+    if hasattr(array, "mask"):  # NumPy's masked arrays: no lowering would see the mask
+        return None
     for library in LIBRARIES:
         module = sys.modules.get(library.module)
         if module is not None and isinstance(array, getattr(module, library.array)):
@@ -120,32 +134,46 @@ def itemsize(name: str) -> int:
     return {"longdouble": 16, "clongdouble": 32}.get(name) or int(name.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
 
 
-class Route(NamedTuple):
-    """The lowering that takes a call, and what those before it in the table said against it."""
-
-    algorithm: str
-    lowering: Lowering
-    refusals: tuple[str, ...]
+# The lowering that takes a call, its name, and what those before it in the table said against the call.
+Route = namedtuple("Route", "algorithm lowering refusals")
 
 
 def route(library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
-    """Pick the first algorithm that takes the call, or see whether the one asked for does."""
+    """Pick the first algorithm that takes the call, or see whether the one asked for does; no name means none."""
     refusals: tuple[str, ...] = ()
+    candidates = lowerings(library.name)
     for name in library.algorithms:
         if algorithm in ("auto", name):
-            module = lowering(library.name, name)
-            refusal = module.refusal(plan, x)
+            refusal = candidates[name].refusal(plan, x)
             if not refusal:
-                return Route(name, module, refusals)
+                return Route(name, candidates[name], refusals)
             refusals += (f"{name} does not take {refusal}",)
-    return Route("", cast(Lowering, None), refusals)
+    return Route("", None, refusals)
 
 
-def lowering(library: str, algorithm: str) -> Lowering:
-    """Import a lowering; its name is its path: ``overlap_add`` of numpy is ``_lower/_numpy/overlap_add.py``."""
-    key = (library, algorithm)
-    found = _LOWERINGS.get(key)
+def lowerings(name: str) -> Mapping[str, Lowering]:
+    """Import a library's folder of lowerings. A statement for each, because `torch.compile` traces no other import."""
+    found = _LOWERINGS.get(name)
     if found is None:
-        path = "_generic" if algorithm == "generic" else f"_{library}.{algorithm}"
-        found = _LOWERINGS[key] = cast(Lowering, import_module(f"upconv._lower.{path}"))
+        if name == "numpy":
+            from upconv._lower import _numpy
+
+            found = _numpy.LOWERINGS
+        elif name == "torch":
+            from upconv._lower import _torch
+
+            found = _torch.LOWERINGS
+        elif name == "jax":
+            from upconv._lower import _jax
+
+            found = _jax.LOWERINGS
+        elif name == "dask":
+            from upconv._lower import _dask
+
+            found = _dask.LOWERINGS
+        else:
+            from upconv._lower import _strict
+
+            found = _strict.LOWERINGS
+        _LOWERINGS[name] = found
     return found

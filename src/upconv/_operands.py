@@ -6,9 +6,12 @@ Only the class and the attributes of an array are looked at, never a value, so a
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
 
 from upconv._libraries import LIBRARIES, Library, Route, dtype_name, owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["common_library", "refuse_algorithm"]
 
@@ -62,7 +65,5 @@ def _device(library: Library, array: Any) -> Any:
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:
     names = ", ".join(library.name for library in LIBRARIES)
-    raise TypeError(
-        f"`{name}` must be an array of one of {names}, got {type(array).__name__}; "
-        f"for lists and numbers call numpy.asarray(..., dtype=...) first"
-    )
+    fix = "fill it by .filled(...)" if hasattr(array, "mask") else "make one first, as by numpy.asarray(..., dtype=...)"
+    raise TypeError(f"`{name}` must be an array of one of {names}, got {type(array).__name__}; {fix}")

@@ -15,58 +15,36 @@ Standard library only. The batch is not part of the plan: one plan serves every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections import namedtuple
 
-__all__ = ["Pair", "Plan", "Symmetric", "Tap", "full_size", "make_plan"]
+__all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan"]
 
-Ints = tuple[int, ...]
-Pair = tuple[int, int]
+# Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
+# two modules takes 25 ms where the whole package may take 30.
 
+# One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`.
+Tap = namedtuple("Tap", "a phase shift start stop at")
 
-class Tap(NamedTuple):
-    """One kernel tap of one axis: inputs ``start:stop`` land at ``at:at + stop - start`` of output phase ``phase``."""
-
-    a: int
-    phase: int
-    shift: int
-    start: int
-    stop: int
-    at: int
+# A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say.
+Symmetric = namedtuple("Symmetric", "padding output_padding grow crop")
 
 
-class Symmetric(NamedTuple):
-    """A crop in the words of an op with one padding for both sides; ``grow`` then ``crop`` is what they cannot say."""
-
-    padding: Ints
-    output_padding: Ints
-    grow: tuple[Pair, ...]
-    crop: tuple[Pair, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
+class Plan(
+    namedtuple(
+        "Plan",
+        "in_channels out_channels groups size kernel stride dilation lo hi channels_last out phase_size taps symmetric",
+    )
+):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
 
-    The derived fields are filled in by `make_plan` rather than computed on demand, because `functools.cached_property`
-    takes a lock on Python 3.11, and `torch.compile` cannot trace a lock.
+    Everything is filled in by `make_plan` rather than computed on demand: `functools.cached_property` takes a lock on
+    Python 3.11, and `torch.compile` cannot trace a lock.
     """
 
-    in_channels: int
-    out_channels: int
-    groups: int
-    size: Ints
-    kernel: Ints
-    stride: Ints
-    dilation: Ints
-    lo: Ints
-    hi: Ints
-    channels_last: bool
-    # Derived from the above.
-    out: Ints = field(compare=False)
-    phase_size: Ints = field(compare=False)
-    taps: tuple[tuple[Tap, ...], ...] = field(compare=False, repr=False)
-    symmetric: Symmetric = field(compare=False, repr=False)
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(self[:10])  # what follows is derived, and long where the kernel is
 
     @property
     def rank(self) -> int:
@@ -74,7 +52,7 @@ class Plan:
         return len(self.size)
 
     @property
-    def image_shape(self) -> Ints:
+    def image_shape(self) -> tuple[int, ...]:
         """Shape of the output of one image, in the layout of ``x``."""
         return (*self.out, self.out_channels) if self.channels_last else (self.out_channels, *self.out)
 
@@ -94,12 +72,12 @@ def make_plan(
     in_channels: int,
     out_channels: int,
     groups: int,
-    size: Ints,
-    kernel: Ints,
-    stride: Ints,
-    dilation: Ints,
-    out: Ints,
-    lo: Ints,
+    size: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    out: tuple[int, ...],
+    lo: tuple[int, ...],
     channels_last: bool,
 ) -> Plan:
     """Derive everything else from exact arguments; ``lo`` samples are dropped at the front, ``out`` are kept."""
@@ -140,8 +118,10 @@ def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:
     return tuple(map(tap, range(k)))
 
 
-def _symmetric(stride: Ints, dilation: Ints, lo: Ints, hi: Ints) -> Symmetric:
-    def say(s: int, d: int, lo: int, hi: int) -> tuple[int, int, Pair, Pair]:
+def _symmetric(
+    stride: tuple[int, ...], dilation: tuple[int, ...], lo: tuple[int, ...], hi: tuple[int, ...]
+) -> Symmetric:
+    def say(s: int, d: int, lo: int, hi: int) -> tuple[int, int, tuple[int, int], tuple[int, int]]:
         if lo >= 0 and 0 <= lo - hi < max(s, d):
             return lo, lo - hi, (0, 0), (0, 0)
         both = max(0, min(lo, hi))

@@ -4,102 +4,102 @@ For each tap: a matrix product over the channels, placed into the tap's output p
 are interleaved. Nothing is written in place, so it also traces under a compiler. Zeros are appended after the product
 rather than before, because 0 * inf would leak a NaN out of its receptive field.
 
-NumPy's, PyTorch's and JAX's dtypes of 16 bits are widened by their name: bfloat16 is not in the standard.
+It gets the namespace of the library from that library's folder rather than from the array: the look-up of
+array-api-compat is cached by `functools.lru_cache`, at which `torch.compile` warns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import prod
 from typing import Any
 
-import array_api_compat
-
 from upconv._plan import Plan, Tap
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["Generic"]
 
 
-def refusal(plan: Plan, x: Any) -> str:
-    """Take everything."""
-    return ""
+class Generic:
+    """The lowering for one namespace; ``device`` reads an array's device, where new arrays must be told theirs."""
 
+    def __init__(self, xp: Any, device: Callable[[Any], Any] = lambda array: None) -> None:
+        self.xp, self.device = xp, device
 
-def reason(plan: Plan) -> str:
-    """Say how."""
-    return f"one matrix product for each of {prod(plan.kernel)} taps, summed by output phase, in the array API alone"
+    def refusal(self, plan: Plan, x: Any) -> str:
+        """Take everything."""
+        return ""
 
+    def reason(self, plan: Plan) -> str:
+        """Say how."""
+        return (
+            f"one matrix product for each of {prod(plan.kernel)} taps, summed by output phase, in the array API alone"
+        )
 
-def workspace(plan: Plan, batch: int, itemsize: int) -> int:
-    """The phases before they are interleaved, and the term being added to one of them."""
-    phase = batch * plan.out_channels * prod(plan.phase_size) * itemsize
-    return phase * (prod(plan.stride) + 2)
+    def workspace(self, plan: Plan, batch: int, itemsize: int) -> int:
+        """The phases before they are interleaved, and the term being added to one of them."""
+        phase = batch * plan.out_channels * prod(plan.phase_size) * max(4, itemsize)
+        return phase * (prod(plan.stride) + 2)
 
+    def lower(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+        """Sum each phase over its taps, then interleave the phases."""
+        xp, dtype = self.xp, x.dtype
+        if "float16" in str(dtype):  # by name, because the standard has neither float16 nor bfloat16
+            x, weight = xp.astype(x, xp.float32), xp.astype(weight, xp.float32)
+            bias = None if bias is None else xp.astype(bias, xp.float32)
+        if plan.channels_last:
+            x = xp.moveaxis(x, -1, 1)
+        if plan.is_empty:
+            y = self._zeros(x, (x.shape[0], plan.out_channels, *plan.out))
+        else:
+            y = self._interleave(plan, self._phases(plan, x, weight))
+        if bias is not None:
+            y = y + xp.reshape(bias, (plan.out_channels, *(1,) * plan.rank))
+        if plan.channels_last:
+            y = xp.moveaxis(y, 1, -1)
+        return y if y.dtype == dtype else xp.astype(y, dtype)
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-    """Sum each phase over its taps, then interleave the phases."""
-    xp = array_api_compat.array_namespace(x)
-    dtype = x.dtype
-    if "float16" in str(dtype):
-        x, weight = xp.astype(x, xp.float32), xp.astype(weight, xp.float32)
-        bias = None if bias is None else xp.astype(bias, xp.float32)
-    if plan.channels_last:
-        x = xp.moveaxis(x, -1, 1)
-    if plan.is_empty:
-        y = _zeros(xp, x, (x.shape[0], plan.out_channels, *plan.out))
-    else:
-        y = _interleave(xp, plan, _phases(xp, plan, x, weight))
-    if bias is not None:
-        y = y + xp.reshape(bias, (plan.out_channels, *(1,) * plan.rank))
-    if plan.channels_last:
-        y = xp.moveaxis(y, 1, -1)
-    return y if y.dtype == dtype else xp.astype(y, dtype)
+    def _phases(self, plan: Plan, x: Any, weight: Any) -> list[Any]:
+        """The dense sum of each phase over its taps, in row-major order of the phases."""
+        phases: dict[tuple[int, ...], Any] = {}
+        for taps in product(*plan.taps):
+            if all(tap.start < tap.stop for tap in taps):
+                phase = tuple(tap.phase for tap in taps)
+                term = self._term(plan, x, weight, taps)
+                phases[phase] = phases[phase] + term if phase in phases else term
+        zero = self._zeros(x, (x.shape[0], plan.out_channels, *plan.phase_size))
+        return [phases.get(phase, zero) for phase in product(*map(range, plan.stride))]
 
+    def _term(self, plan: Plan, x: Any, weight: Any, taps: tuple[Tap, ...]) -> Any:
+        """What one tap adds to its phase: (N, C_out, *phase_size)."""
+        xp = self.xp
+        x = x[(..., *(slice(tap.start, tap.stop) for tap in taps))]
+        matrix = weight[(..., *(tap.a for tap in taps))]
+        each = plan.in_channels // plan.groups
+        groups = (slice(group * each, group * each + each) for group in range(plan.groups))
+        parts = [xp.moveaxis(xp.tensordot(x[:, g, ...], matrix[g, :], axes=((1,), (0,))), -1, 1) for g in groups]
+        term = parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
+        for axis, (tap, size) in enumerate(zip(taps, plan.phase_size, strict=True), start=2):
+            term = self._surround(term, axis, tap.at, size - tap.at - (tap.stop - tap.start))
+        return term
 
-def _phases(xp: Any, plan: Plan, x: Any, weight: Any) -> list[Any]:
-    """The dense sum of each phase over its taps, in row-major order of the phases."""
-    phases: dict[tuple[int, ...], Any] = {}
-    for taps in product(*plan.taps):
-        if all(tap.start < tap.stop for tap in taps):
-            phase = tuple(tap.phase for tap in taps)
-            term = _term(xp, plan, x, weight, taps)
-            phases[phase] = phases[phase] + term if phase in phases else term
-    zero = _zeros(xp, x, (x.shape[0], plan.out_channels, *plan.phase_size))
-    return [phases.get(phase, zero) for phase in product(*map(range, plan.stride))]
+    def _surround(self, array: Any, axis: int, before: int, after: int) -> Any:
+        """Append zeros on both sides of one axis."""
+        parts = [array]
+        for n, at in ((before, 0), (after, 2)):
+            if n:
+                parts.insert(at, self._zeros(array, (*array.shape[:axis], n, *array.shape[axis + 1 :])))
+        return array if len(parts) == 1 else self.xp.concat(parts, axis=axis)
 
+    def _interleave(self, plan: Plan, phases: list[Any]) -> Any:
+        """Lay phase r of each axis at samples r, r + s, r + 2s, ..., the last axis first: its phases stand together."""
+        for axis, s in reversed(list(enumerate(plan.stride, start=2))):
+            if s > 1:
+                stacks = [self.xp.stack(phases[k : k + s], axis=axis + 1) for k in range(0, len(phases), s)]
+                phases = [
+                    self.xp.reshape(y, (*y.shape[:axis], y.shape[axis] * s, *y.shape[axis + 2 :])) for y in stacks
+                ]
+        return phases[0][(..., *(slice(0, n) for n in plan.out))]
 
-def _term(xp: Any, plan: Plan, x: Any, weight: Any, taps: tuple[Tap, ...]) -> Any:
-    """What one tap adds to its phase: (N, C_out, *phase_size)."""
-    x = x[(..., *(slice(tap.start, tap.stop) for tap in taps))]
-    matrix = weight[(..., *(tap.a for tap in taps))]
-    each = plan.in_channels // plan.groups
-    groups = (slice(group * each, group * each + each) for group in range(plan.groups))
-    parts = [xp.moveaxis(xp.tensordot(x[:, g, ...], matrix[g, :], axes=((1,), (0,))), -1, 1) for g in groups]
-    term = parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
-    for axis, (tap, size) in enumerate(zip(taps, plan.phase_size, strict=True), start=2):
-        term = _surround(xp, term, axis, tap.at, size - tap.at - (tap.stop - tap.start))
-    return term
-
-
-def _surround(xp: Any, array: Any, axis: int, before: int, after: int) -> Any:
-    """Append zeros on both sides of one axis."""
-    parts = [array]
-    for n, at in ((before, 0), (after, 2)):
-        if n:
-            parts.insert(at, _zeros(xp, array, (*array.shape[:axis], n, *array.shape[axis + 1 :])))
-    return array if len(parts) == 1 else xp.concat(parts, axis=axis)
-
-
-def _interleave(xp: Any, plan: Plan, phases: list[Any]) -> Any:
-    """Lay phase r of each axis at samples r, r + s, r + 2s, ..., the last axis first: its phases stand side by side."""
-    for axis, s in reversed(list(enumerate(plan.stride, start=2))):
-        if s > 1:
-            stacks = [xp.stack(phases[k : k + s], axis=axis + 1) for k in range(0, len(phases), s)]
-            phases = [xp.reshape(y, (*y.shape[:axis], y.shape[axis] * s, *y.shape[axis + 2 :])) for y in stacks]
-    return phases[0][(..., *(slice(0, n) for n in plan.out))]
-
-
-def _zeros(xp: Any, like: Any, shape: tuple[int, ...]) -> Any:
-    # JAX places a constant with the arrays that it meets; naming a device would pin it, and a tracer has none to name.
-    device = None if array_api_compat.is_jax_array(like) else array_api_compat.device(like)
-    return xp.zeros(shape, dtype=like.dtype, device=device)
+    def _zeros(self, like: Any, shape: tuple[int, ...]) -> Any:
+        return self.xp.zeros(shape, dtype=like.dtype, device=self.device(like))

@@ -1,1 +1,11 @@
 """NumPy."""
+
+from array_api_compat import numpy as xp
+
+from upconv._lower._contract import Lowering
+from upconv._lower._generic import Generic
+from upconv._lower._numpy import overlap_add
+
+__all__ = ["LOWERINGS"]
+
+LOWERINGS: dict[str, Lowering] = {"overlap_add": overlap_add, "generic": Generic(xp)}

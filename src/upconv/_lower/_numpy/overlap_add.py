@@ -25,7 +25,7 @@ WIDE = {"float16": np.dtype("float32"), "bfloat16": np.dtype("float32")}
 TILE_BYTES = 8 << 20
 
 
-class Tile(NamedTuple):
+class _Tile(NamedTuple):
     """Images, output channels of one group, and input rows taken at a time."""
 
     images: int
@@ -98,10 +98,14 @@ def _stream(plan: Plan, x: Any, matrix: Any, fill: Any, out: Any, tile_rows: int
     overlap = high - low
     window = np.empty((*plan.stride, channels, n, min(tile_rows, end - begin) + overlap, *inner), matrix.dtype)
     window[...] = fill
+    # One buffer for the columns of all tiles: fresh pages cost more than the product of a small tile.
+    buffer = np.empty(len(matrix) * n * min(tile_rows, end - begin) * prod(plan.size[1:]), matrix.dtype)
     for p in range(begin, end, tile_rows):
         rows = min(tile_rows, end - p)
-        block = np.swapaxes(x[:, :, p : p + rows], 0, 1).reshape(x.shape[1], n * rows * prod(plan.size[1:]))
-        columns = np.matmul(matrix, block.astype(matrix.dtype, copy=False))
+        positions = n * rows * prod(plan.size[1:])
+        block = np.swapaxes(x[:, :, p : p + rows], 0, 1).reshape(x.shape[1], positions)
+        columns = buffer[: len(matrix) * positions].reshape(len(matrix), positions)
+        np.matmul(matrix, block.astype(matrix.dtype, copy=False), out=columns)
         columns = columns.reshape(channels, *plan.kernel, n, rows, *plan.size[1:])
         for tap, *others in product(*plan.taps):
             index = (slice(None), tap.a, *(other.a for other in others), slice(None), slice(None))
@@ -141,10 +145,10 @@ def _row_bytes(plan: Plan, itemsize: int) -> tuple[int, int]:
     return columns, prod(plan.stride) * prod(plan.phase_size[1:]) * itemsize
 
 
-def _tile(plan: Plan, batch: int, itemsize: int) -> Tile:
+def _tile(plan: Plan, batch: int, itemsize: int) -> _Tile:
     """Take as many rows as fit, then as many images; where not even one row of all channels fits, fewer channels."""
     row = max(1, sum(_row_bytes(plan, itemsize)))
     channels = max(1, min(plan.out_channels // plan.groups, TILE_BYTES // row))
     rows = max(1, min(plan.size[0], TILE_BYTES // (row * channels)))
     images = max(1, min(batch, TILE_BYTES // (row * channels * rows))) if rows >= plan.size[0] else 1
-    return Tile(images, channels, rows)
+    return _Tile(images, channels, rows)

@@ -1,0 +1,87 @@
+"""One library for each session: `pytest --library torch` runs the shared matrix on PyTorch's arrays.
+
+A session in which no value was compared fails, whatever was skipped: a library that was asked for is a library tested.
+"""
+
+import os
+
+import pytest
+
+# Set before JAX is imported: a second device, so that a test can use one that is not the default.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get("XLA_FLAGS", "")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--library", default="numpy", help="row of the table of libraries to test: numpy, torch, ...")
+
+
+def pytest_configure(config):
+    from hypothesis import HealthCheck, settings
+
+    # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask makes a graph.
+    library = config.getoption("--library")
+    slow = {"jax": 40, "dask": 40}
+    settings.register_profile(
+        "upconv",
+        max_examples=slow.get(library, 300),
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    settings.load_profile("upconv")
+    if not hasattr(config, "workerinput"):  # with pytest-xdist, the reports of all workers reach the controller
+        config.pluginmanager.register(Values(library))
+    if library == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_generate_tests(metafunc):
+    from libraries import variants
+    from upconv._libraries import LIBRARIES
+
+    name = metafunc.config.getoption("--library")
+    row = {library.name: library for library in LIBRARIES}[name]
+    if "variant" in metafunc.fixturenames:
+        metafunc.parametrize("variant", variants(name), ids=str)
+    if "algorithm" in metafunc.fixturenames:
+        metafunc.parametrize("algorithm", row.algorithms)
+
+
+@pytest.fixture
+def library(request):
+    """The row of the table that this session tests."""
+    from upconv._libraries import LIBRARIES
+
+    return {row.name: row for row in LIBRARIES}[request.config.getoption("--library")]
+
+
+@pytest.fixture
+def plain(library):
+    """The library's most ordinary variant."""
+    from libraries import variants
+
+    return variants(library.name)[0]
+
+
+class Values:
+    """Counts the tests that compared values; a whole session without any fails."""
+
+    def __init__(self, library):
+        self.library, self.count = library, 0
+
+    def pytest_runtest_logreport(self, report):
+        self.count += report.when == "call" and report.passed and "value" in report.keywords
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        option = session.config.option
+        partial = option.keyword or option.markexpr or option.collectonly or option.file_or_dir
+        if not self.count and not partial and not exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        terminalreporter.write_line(f"{self.library}: {self.count} tests compared values")

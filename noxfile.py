@@ -1,0 +1,97 @@
+"""One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
+
+`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s pin` refreshes constraints.txt.
+"""
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = True
+nox.needs_version = ">=2024.4"
+
+# Versions for every session stand in one file, so that a run today is the run of tomorrow. PyTorch among them: left to
+# itself, pip may take a build with gigabytes of CUDA where one for a CPU is meant.
+PINS = ("-c", "constraints.txt")
+TEST = ("pytest", "pytest-xdist", "hypothesis")
+# The test files keep together, because the last test of one counts what the others reached.
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "-q")
+
+# What a session installs beside the library's own extra, and why.
+LIBRARIES = {
+    "numpy": ("ml_dtypes", "array-api-strict", ".[demo]"),  # bfloat16; a second library to mix with; demo and check
+    "strict": (),
+    "torch": (".[demo]",),
+    "jax": (".[demo]",),
+    "dask": (),
+}
+
+
+def tests(session, library):
+    """Run the shared matrix on the arrays of one library, each algorithm that it has."""
+    session.install(*PINS, *TEST, "numpy", f".[{library}]", *LIBRARIES[library])
+    session.run(*PYTEST, "--library", library, *session.posargs)
+
+
+for name in LIBRARIES:
+    nox.session(lambda session, name=name: tests(session, name), name=f"tests-{name}")
+
+
+@nox.session(name="tests-bare")
+def tests_bare(session):
+    """NumPy and nothing else: whatever is optional must be missed with a reason."""
+    session.install(*PINS, "pytest", "pytest-xdist", "hypothesis", ".[numpy]")
+    session.run(*PYTEST, *session.posargs)
+
+
+@nox.session(name="tests-minimums")
+def tests_minimums(session):
+    """The lowest versions that pyproject.toml admits, as far as they can be installed beside each other."""
+    lowest = [
+        "array-api-compat==1.10.0",
+        "numpy==1.26.0",
+        "jax==0.4.30",
+        "jaxlib==0.4.30",
+        "array-api-strict==2.4",
+        "dask[array]==2024.8.0",
+    ]
+    session.install(*TEST, *lowest, ".")
+    for library in ("numpy", "strict", "jax", "dask"):
+        session.run(*PYTEST, "--library", library, "tests/test_contract.py", "tests/test_values.py", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Style, and nothing left unformatted."""
+    session.install(*PINS, "ruff")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session):
+    """Strict types of the package, no library installed."""
+    session.install(*PINS, "mypy", ".")
+    session.run("mypy")
+
+
+@nox.session
+def package(session):
+    """Build both distributions, install the wheel alone, and call it."""
+    session.install(*PINS, "build", "numpy")
+    out = session.create_tmp()
+    session.run("python", "-m", "build", "--outdir", out, silent=True)
+    session.install(*PINS, "--no-index", "--find-links", out, "--no-deps", "--force-reinstall", "upconv")
+    session.install(*PINS, "array-api-compat")
+    session.run("python", "-P", "-c", "import numpy, upconv; upconv.conv_transpose1d(*[numpy.ones((1, 1, 2))] * 2)")
+
+
+@nox.session(default=False)
+def pin(session):
+    """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
+    torch = next(line.strip() for line in open("constraints.txt") if line.startswith("torch=="))
+    extras = ".[numpy,torch,jax,dask,strict,demo]"
+    session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
+    found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
+    with open("constraints.txt", "w") as file:
+        file.write("# Written by `nox -s pin`; PyTorch's version is kept, see noxfile.py.\n")
+        file.writelines(line.partition("+")[0] + "\n" for line in sorted(found.splitlines()) if "==" in line)

@@ -1,0 +1,110 @@
+"""Variants: the ways in which one library's arrays come, by memory, device and chunks. None is a key of dispatch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Variant:
+    library: str
+    name: str
+    make: Callable  # a NumPy array to an array of the library
+    back: Callable = np.asarray
+    device: Any = None  # where the result must lie, if not on the default device
+    call: Callable = lambda function, *arrays: function(*arrays)  # noqa: E731
+
+    def __str__(self):
+        return self.name
+
+
+def variants(library):
+    """All variants of a library; imports it."""
+    return MAKERS[library]()
+
+
+def namespace(library):
+    """The module with the library's functions, by its array-API names as far as it has them."""
+    return import_module({"jax": "jax.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
+
+
+def _numpy():
+    def readonly(a):
+        a = a.copy()
+        a.flags.writeable = False
+        return a
+
+    def backwards(a):
+        return a[(slice(None, None, -1),) * a.ndim].copy()[(slice(None, None, -1),) * a.ndim]
+
+    def big_endian(a):
+        return a.astype(a.dtype.newbyteorder(">"))
+
+    makers = {"plain": np.array, "fortran": np.asfortranarray}
+    makers |= {"readonly": readonly, "backwards": backwards, "big-endian": big_endian}
+    return [Variant("numpy", f"numpy:{name}", make) for name, make in makers.items()]
+
+
+def _torch():
+    import torch
+
+    def plain(a):
+        if a.dtype.name == "bfloat16":
+            return torch.from_numpy(a.astype("float32")).to(torch.bfloat16)
+        return torch.from_numpy(np.array(a))
+
+    def channels_last(a):
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        return plain(a).contiguous(memory_format=formats.get(a.ndim, torch.contiguous_format))
+
+    def strided(a):
+        return plain(np.repeat(a, 2, axis=-1))[..., ::2]
+
+    def back(y):
+        y = y.detach()
+        return y.float().numpy() if y.dtype == torch.bfloat16 else y.numpy()
+
+    makers = {"plain": plain, "channels_last": channels_last, "strided": strided}
+    return [Variant("torch", f"torch:{name}", make, back) for name, make in makers.items()]
+
+
+def _jax():
+    import jax
+
+    second = jax.devices()[1]  # conftest.py asks XLA for two
+    return [
+        Variant("jax", "jax:jit", jax.numpy.asarray, call=lambda function, *arrays: jax.jit(function)(*arrays)),
+        Variant("jax", "jax:second-device", lambda a: jax.device_put(a, second), device=second),
+    ]
+
+
+def _dask():
+    import dask.array as da
+
+    return [
+        Variant("dask", "dask:one-chunk", da.from_array),
+        Variant("dask", "dask:chunks", lambda a: da.from_array(a, chunks=tuple(max(1, n // 2) for n in a.shape))),
+    ]
+
+
+def _strict():
+    import array_api_strict as xp
+
+    xp.set_array_api_strict_flags(
+        api_version="2025.12", boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=()
+    )
+    second = xp.Device("device1")
+
+    def back(y):
+        return np.asarray(xp.asarray(y, device=xp.Device("CPU_DEVICE"))._array)  # noqa: SLF001
+
+    return [
+        Variant("strict", "strict:plain", xp.asarray, back),
+        Variant("strict", "strict:device1", lambda a: xp.asarray(a, device=second), back, device=second),
+    ]
+
+
+MAKERS = {"numpy": _numpy, "torch": _torch, "jax": _jax, "dask": _dask, "strict": _strict}

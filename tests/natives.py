@@ -1,0 +1,68 @@
+"""Each library's own op, called with that library's own words, and the arguments of upconv that mean the same.
+
+The words are translated by hand from each library's documentation, checked by running it; upconv is not asked.
+"""
+
+import numpy as np
+
+
+def torch_functional(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    """`torch.nn.functional`: upconv's arguments are its own."""
+    import torch
+
+    op = getattr(torch.nn.functional, f"conv_transpose{x.ndim - 2}d")
+    arguments = (stride, padding, output_padding, groups, dilation)
+    return op(x, weight, bias, *arguments), arguments
+
+
+def torch_module(x, weight, bias, stride, padding, output_size):
+    """`torch.nn.ConvTranspose2d` asked for an output_size."""
+    import torch
+
+    layer = torch.nn.ConvTranspose2d(*weight.shape[:2], weight.shape[2:], stride, padding, dtype=x.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+        return layer(x, output_size=list(output_size))
+
+
+def lax_word(x, weight, stride, dilation, word):
+    """`jax.lax.conv_transpose` with 'SAME' or 'VALID', on its own kernel layout, (*K, C_in, C_out) and flipped."""
+    import jax.numpy as jnp
+    from jax import lax
+
+    kernel = jnp.moveaxis(jnp.flip(weight, (2, 3)), (0, 1), (2, 3))
+    layout = ("NCHW", "HWIO", "NCHW")
+    return lax.conv_transpose(x, kernel, stride, word, rhs_dilation=dilation, dimension_numbers=layout)
+
+
+def lax_pairs(x, weight, stride, pairs):
+    """`jax.lax.conv_transpose` with (a, b) pairs: a crop of ke-1-a and ke-1-b."""
+    import jax.numpy as jnp
+    from jax import lax
+
+    kernel = jnp.moveaxis(jnp.flip(weight, (2, 3)), (0, 1), (2, 3))
+    y = lax.conv_transpose(x, kernel, stride, pairs, dimension_numbers=("NCHW", "HWIO", "NCHW"))
+    crops = tuple((k - 1 - a, k - 1 - b) for k, (a, b) in zip(weight.shape[2:], pairs, strict=True))
+    return y, crops
+
+
+def jax_adjoint(x, weight, stride, padding, groups, dilation, out):
+    """The adjoint of `jax.lax.conv_general_dilated`, by JAX's own differentiation: it knows groups."""
+    import jax
+    from jax import lax
+
+    def conv(y):
+        pads = [(p, p) for p in padding]
+        return lax.conv_general_dilated(y, weight, stride, pads, rhs_dilation=dilation, feature_group_count=groups)
+
+    y = jax.ShapeDtypeStruct((x.shape[0], weight.shape[1] * groups, *out), x.dtype)
+    (result,) = jax.linear_transpose(conv, y)(x)
+    return result
+
+
+def largest_difference(ours, theirs):
+    """Largest difference relative to the largest value; shapes must agree first."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape
+    return np.abs(ours - theirs).max(initial=0) / max(1, np.abs(theirs).max(initial=0))

@@ -1,0 +1,123 @@
+"""What a caller may rely on beside the values: library, dtype, device, layout, memory, and arrays left as they were."""
+
+import numpy as np
+import pytest
+from cases import CASES
+
+import upconv
+from upconv._libraries import owner
+
+CASE = next(case for case in CASES if case.name == "pairs")
+
+
+@pytest.fixture
+def arrays(variant):
+    return [variant.make(a) for a in CASE.arrays("float32")]
+
+
+@pytest.mark.value
+def test_the_result_is_as_the_input(variant, arrays, algorithm):
+    before = [variant.back(a).copy() for a in arrays]
+    y = upconv.conv_transpose(*arrays, **CASE.arguments, algorithm=algorithm)
+    assert owner(y) is owner(arrays[0])
+    assert y.dtype == arrays[0].dtype
+    assert tuple(y.shape) == (CASE.x[0], CASE.weight[1], *CASE.out)
+    assert getattr(y, "device", None) == getattr(arrays[0], "device", None)
+    result = variant.back(y)
+    assert not any(np.shares_memory(result, variant.back(a)) for a in arrays)
+    for a, was in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(variant.back(a), was)
+
+
+@pytest.mark.value
+def test_without_a_batch(variant, arrays, algorithm):
+    x, weight, bias = arrays
+    one = upconv.conv_transpose(x[1, ...], weight, bias, **CASE.arguments, algorithm=algorithm)
+    all_ = upconv.conv_transpose(x, weight, bias, **CASE.arguments, algorithm=algorithm)
+    np.testing.assert_allclose(variant.back(one), variant.back(all_)[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.value
+def test_fixed_ranks_agree_with_the_general_call(plain):
+    for rank in (1, 2, 3):
+        case = next(c for c in CASES if c.rank == rank and c.bias)
+        x, weight, bias = map(plain.make, case.arrays())
+        fixed = getattr(upconv, f"conv_transpose{rank}d")(x, weight, bias, **case.arguments)
+        general = upconv.conv_transpose(x, weight, bias, **case.arguments)
+        np.testing.assert_array_equal(plain.back(fixed), plain.back(general))
+
+
+@pytest.mark.value
+def test_the_same_call_twice_is_bitwise_the_same(plain, algorithm):
+    arrays = [plain.make(a) for a in CASE.arrays()]
+    first, second = (
+        plain.back(upconv.conv_transpose(*arrays, **CASE.arguments, algorithm=algorithm)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_output_shape(case):
+    expected = (case.x[0], case.weight[1] * case.groups, *case.out)
+    assert upconv.output_shape(case.x, case.weight, **case.arguments) == expected
+    assert upconv.output_shape(case.x[1:], case.weight, (expected[1],), **case.arguments) == expected[1:]
+    last = (case.x[0], *case.x[2:], case.x[1])
+    expected = (case.x[0], *case.out, expected[1])
+    assert upconv.output_shape(last, case.weight, **case.arguments, data_format="channels_last") == expected
+
+
+def test_explain_tells_what_runs(plain, library, algorithm):
+    arrays = [plain.make(a) for a in CASE.arrays("float32")]
+    found = upconv.explain(*arrays, **CASE.arguments, algorithm=algorithm)
+    assert (found.library, found.algorithm) == (library.name, algorithm)
+    assert found.version
+    assert found.output_shape == (CASE.x[0], CASE.weight[1], *CASE.out)
+    assert 0 <= found.workspace < 32 << 20
+    for line in ("library", "algorithm", "reason", "output shape", "workspace"):
+        assert line in str(found)
+    auto = upconv.explain(*arrays, **CASE.arguments)
+    assert auto.algorithm == library.algorithms[0]
+
+
+def test_explain_says_why_the_first_choice_does_not_run(plain, library):
+    if library.name != "jax":
+        pytest.skip(f"the first choice of {library.name} takes groups")
+    case = next(case for case in CASES if case.name == "groups")
+    arrays = [plain.make(a) for a in case.arrays()]
+    found = upconv.explain(*arrays, **case.arguments)
+    assert found.algorithm == "lhs_dilation"
+    assert "native does not take groups" in found.reason
+
+
+def test_memory_format_is_kept(library, algorithm):
+    if library.name != "torch":
+        pytest.skip(f"{library.name} has no memory formats")
+    if algorithm == "generic":
+        pytest.skip("the array API does not know memory formats")
+    import torch
+
+    for case in (CASE, *(c for c in CASES if c.name in ("stride", "same-odd-crop", "groups"))):
+        x, weight, bias = (torch.from_numpy(a) for a in case.arrays())
+        arguments = case.arguments | {"algorithm": algorithm}
+        assert upconv.conv_transpose2d(x, weight, bias, **arguments).is_contiguous()
+        x = x.contiguous(memory_format=torch.channels_last)
+        y = upconv.conv_transpose2d(x, weight, bias, **arguments)
+        assert y.is_contiguous(memory_format=torch.channels_last), case
+        last = upconv.conv_transpose2d(x.permute(0, 2, 3, 1), weight, bias, **arguments, data_format="channels_last")
+        assert last.is_contiguous(), case
+
+
+def test_workspace_is_bounded(library):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} manages its own memory")
+    import tracemalloc
+
+    x, weight = np.ones((2, 4, 1100, 900), "float32"), np.ones((4, 2, 3, 4), "float32")
+    upconv.conv_transpose2d(x[:, :, :9], weight)
+    bound = upconv.explain(x, weight, stride=2).workspace
+    assert bound < 32 << 20
+    tracemalloc.start()
+    y = upconv.conv_transpose2d(x, weight, stride=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - y.nbytes < 1.5 * bound

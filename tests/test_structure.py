@@ -1,0 +1,162 @@
+"""The shape of the package: what imports what, what an import costs, and that the table of support is the code's."""
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+import upconv
+from upconv._libraries import LIBRARIES, lowerings
+
+PACKAGE = Path(upconv.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+ROOT = Path(__file__).parent.parent
+ARRAY_LIBRARIES = (
+    "numpy",
+    "torch",
+    "jax",
+    "dask",
+    "array_api_strict",
+    "array_api_compat",
+    "cupy",
+    "tensorflow",
+    "mxnet",
+)
+
+# Which modules may import which, by their names below `upconv`. Nothing else, and so no cycle.
+ARROWS = {
+    "": {"_api", "_explain"},
+    "_api": {"_arguments", "_dispatch"},
+    "_explain": {"_dispatch", "_libraries"},
+    "_dispatch": {"_arguments", "_libraries", "_operands", "_plan"},
+    "_operands": {"_libraries"},
+    "_arguments": {"_plan"},
+    "_libraries": {"_lower", "_lower._contract", "_plan"},
+    "_plan": set(),
+    "_lower": set(),
+    "_lower._contract": {"_plan"},
+    "_lower._generic": {"_plan"},
+}
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_arrows(path):
+    name = module_name(path)
+    ours = {
+        found.removeprefix("upconv").removeprefix(".") for found in imports(path) if found.split(".")[0] == "upconv"
+    }
+    if name in ARROWS:
+        assert ours <= ARROWS[name]
+    elif name.count(".") == 1 and name.startswith("_lower."):
+        # The folder of a library lists its lowerings, the generic one with the library's namespace among them.
+        assert ours <= {"_lower._contract", "_lower._generic", name}
+    elif name.startswith("_lower."):
+        # A lowering knows the plan, and what it shares with its neighbours; no other lowering, and nothing above.
+        folder = name.rpartition(".")[0]
+        assert all(found == "_plan" or found.startswith(f"{folder}._") for found in ours), ours
+    elif name == "__main__" or name.startswith("_cli"):
+        assert all(not found.startswith("_lower") for found in ours), ours
+    else:
+        pytest.fail(f"{name} has no place in ARROWS")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_all_is_true(path):
+    tree = ast.parse(path.read_text())
+    if module_name(path) == "__main__" or not any(isinstance(n, (ast.FunctionDef, ast.ClassDef)) for n in tree.body):
+        return
+    names = ast.literal_eval(
+        next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "__all__")
+    )
+    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    assigned = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    assert names == sorted(names)
+    assert set(names) <= defined | assigned
+    assert {name for name in defined if not name.startswith("_")} <= set(names)
+
+
+def test_public_names():
+    assert upconv.__all__ == sorted(upconv.__all__)
+    assert all(hasattr(upconv, name) for name in upconv.__all__)
+
+
+def test_files_are_short():
+    lengths = {module_name(path): len(path.read_text().splitlines()) for path in FILES if path.stat().st_size > 200}
+    assert max(lengths.values()) <= 250, lengths
+    assert median(lengths.values()) <= 120, lengths
+
+
+def imported_by(statement):
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split()) & set(ARRAY_LIBRARIES)
+
+
+def test_import_brings_no_array_library():
+    assert imported_by("import upconv") == set()
+
+
+def test_the_test_above_can_fail():
+    assert imported_by("import upconv, numpy") == {"numpy"}
+    assert imported_by("import upconv, numpy; upconv.conv_transpose1d(*[numpy.ones((1, 1, 1))] * 2)") == {"array_api_compat", "numpy"}
+
+
+def test_import_is_fast():
+    # The least of several: a busy machine is not the package's doing. -X importtime counts microseconds.
+    def microseconds():
+        command = [sys.executable, "-X", "importtime", "-c", "import upconv"]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+        return next(int(line.split("|")[1]) for line in lines if line.split("|")[2].strip() == "upconv")
+
+    assert min(microseconds() for _ in range(5)) < 30_000
+
+
+def test_the_readme_has_the_table_of_the_code():
+    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    expected = [
+        f"| `{row.module}.{row.array}` | {', '.join(f'`{name}`' for name in row.algorithms)} | "
+        f"{', '.join(row.dtypes)} | {row.tested} |"
+        for row in LIBRARIES
+    ]
+    assert rows == [row.replace("_array_object.", "") for row in expected]
+
+
+def test_the_table_names_what_the_folder_has(library):
+    found = lowerings(library.name)
+    assert tuple(found) == library.algorithms
+    assert library.algorithms[-1] == "generic"
+    for name, lowering in found.items():
+        for part in ("lower", "refusal", "reason", "workspace"):
+            assert callable(getattr(lowering, part)), (name, part)
+
+
+@pytest.mark.parametrize("row", LIBRARIES, ids=lambda row: row.name)
+def test_each_algorithm_is_a_file_of_its_name(row):
+    folder = PACKAGE / "_lower" / f"_{row.name}"
+    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    assert files == set(row.algorithms) - {"generic"}
+    for path in folder.glob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_version_stands_once():
+    assert import_module("upconv").__version__.count(".") == 2
+    assert upconv.__version__ in (ROOT / "CHANGELOG.md").read_text()
