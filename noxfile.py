@@ -49,8 +49,8 @@ def tests_minimums(session):
     lowest = [
         "array-api-compat==1.10.0",
         "numpy==1.26.0",
-        "jax==0.4.30",
-        "jaxlib==0.4.30",
+        "jax==0.5.0",
+        "jaxlib==0.5.0",
         "array-api-strict==2.4",
         "dask[array]==2024.8.0",
     ]

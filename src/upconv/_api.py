@@ -103,8 +103,9 @@ def conv_transpose(
             [ 0.,  4.,  6.],
             [ 4., 12.,  9.]]])
     """
-    geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(None, x, weight, bias, *geometry, algorithm=algorithm)
+    return run(
+        None, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
+    )
 
 
 def conv_transpose1d(
@@ -131,8 +132,9 @@ def conv_transpose1d(
     >>> upconv.conv_transpose1d(np.asarray([[1, 2, 3]]), np.asarray([[[1, 10]]]), stride=2)
     array([[ 1, 10,  2, 20,  3, 30]])
     """
-    geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(1, x, weight, bias, *geometry, algorithm=algorithm)
+    return run(
+        1, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
+    )
 
 
 def conv_transpose2d(
@@ -162,8 +164,9 @@ def conv_transpose2d(
              [2., 2., 2., 2., 2., 2.],
              [1., 1., 1., 1., 1., 1.]]]])
     """
-    geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(2, x, weight, bias, *geometry, algorithm=algorithm)
+    return run(
+        2, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
+    )
 
 
 def conv_transpose3d(
@@ -190,8 +193,9 @@ def conv_transpose3d(
     >>> upconv.conv_transpose3d(np.ones((2, 8, 4, 6, 5)), np.ones((8, 3, 2, 2, 2)), stride=2).shape
     (2, 3, 8, 12, 10)
     """
-    geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    return run(3, x, weight, bias, *geometry, algorithm=algorithm)
+    return run(
+        3, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
+    )
 
 
 def output_shape(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from upconv._arguments import exact, exact_plan, sample_shape
-from upconv._libraries import route
+from upconv._libraries import Library, Route, route
 from upconv._operands import common_library, refuse_algorithm
 from upconv._plan import Plan
 
@@ -13,16 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Resolved", "plan_for", "resolve", "run"]
+__all__ = ["plan_for", "resolve", "run"]
 
 # A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
 # threads may both make a plan: they are equal, and the later one stays.
 _PLANS: dict[Any, Plan] = {}
 _PLANS_KEPT = 4096
-
-
-# A call, ready to be lowered.
-Resolved = namedtuple("Resolved", "library plan batched route")
 
 
 def plan_for(
@@ -44,12 +38,12 @@ def plan_for(
         sample,
         weight_shape,
         bias_shape,
-        exact("stride", stride),
-        exact("padding", padding),
-        exact("output_padding", output_padding),
-        exact("groups", groups),
-        exact("dilation", dilation),
-        exact("output_size", output_size),
+        stride if type(stride) is int else exact("stride", stride),
+        padding if type(padding) is int else exact("padding", padding),
+        output_padding if type(output_padding) is int else exact("output_padding", output_padding),
+        groups if type(groups) is int else exact("groups", groups),
+        dilation if type(dilation) is int else exact("dilation", dilation),
+        output_size if output_size is None else exact("output_size", output_size),
         data_format,
     )
     plan = _PLANS.get(key)
@@ -61,7 +55,9 @@ def plan_for(
     return plan, batched
 
 
-def resolve(rank: int | None, x: Any, weight: Any, bias: Any, *geometry: Any, algorithm: Any) -> Resolved:
+def resolve(
+    rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any
+) -> tuple[Library, Plan, bool, Route]:
     """Check the call and find its lowering; ``geometry`` is what `plan_for` takes after the shapes."""
     library = common_library(x, weight, bias)
     bias_shape = None if bias is None else tuple(bias.shape)
@@ -69,12 +65,12 @@ def resolve(rank: int | None, x: Any, weight: Any, bias: Any, *geometry: Any, al
     found = route(library, algorithm, plan, x)
     if not found.algorithm:
         refuse_algorithm(library, algorithm, found)
-    return Resolved(library, plan, batched, found)
+    return library, plan, batched, found
 
 
-def run(rank: int | None, x: Any, weight: Any, bias: Any, *geometry: Any, algorithm: Any) -> Any:
+def run(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve the call and lower it, with a batch axis for the time of the call where ``x`` has none."""
-    _, plan, batched, found = resolve(rank, x, weight, bias, *geometry, algorithm=algorithm)
+    _, plan, batched, found = resolve(rank, x, weight, bias, algorithm, *geometry)
     if batched:
         return found.lowering.lower(plan, x, weight, bias)
     return found.lowering.lower(plan, x[None, ...], weight, bias)[0, ...]

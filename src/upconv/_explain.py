@@ -84,7 +84,7 @@ def explain(
     ('overlap_add', (1, 4, 11, 14))
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    library, plan, batched, route = resolve(None, x, weight, bias, *geometry, algorithm=algorithm)
+    library, plan, batched, route = resolve(None, x, weight, bias, algorithm, *geometry)
     return Explanation(
         library=library.name,
         version=sys.modules[library.module.partition(".")[0]].__version__,

@@ -25,14 +25,16 @@ __all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan"]
 # One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`.
 Tap = namedtuple("Tap", "a phase shift start stop at")
 
-# A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say.
-Symmetric = namedtuple("Symmetric", "padding output_padding grow crop")
+# A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say, if
+# anything `remains`.
+Symmetric = namedtuple("Symmetric", "padding output_padding grow crop remains")
 
 
 class Plan(
     namedtuple(
         "Plan",
-        "in_channels out_channels groups size kernel stride dilation lo hi channels_last out phase_size taps symmetric",
+        "in_channels out_channels groups size kernel stride dilation lo hi channels_last "
+        "rank out image_shape is_empty phase_size taps symmetric",
     )
 ):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
@@ -45,21 +47,6 @@ class Plan(
 
     def __hash__(self) -> int:
         return hash(self[:10])  # what follows is derived, and long where the kernel is
-
-    @property
-    def rank(self) -> int:
-        """Number of spatial axes."""
-        return len(self.size)
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of the output of one image, in the layout of ``x``."""
-        return (*self.out, self.out_channels) if self.channels_last else (self.out_channels, *self.out)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the input or the output of one image has no samples, which most libraries' own ops refuse."""
-        return not all((self.in_channels, self.out_channels, *self.size, *self.out))
 
 
 def full_size(i: int, k: int, s: int, d: int) -> int:
@@ -94,7 +81,11 @@ def make_plan(
         lo=lo,
         hi=hi,
         channels_last=channels_last,
+        rank=len(size),
         out=out,
+        image_shape=(*out, out_channels) if channels_last else (out_channels, *out),
+        # Most libraries' own ops refuse an image without samples, or size it otherwise.
+        is_empty=not all((in_channels, out_channels, *size, *out)),
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
         taps=tuple(_taps(*axis) for axis in axes),
         symmetric=_symmetric(stride, dilation, lo, hi),
@@ -131,4 +122,4 @@ def _symmetric(
         return both, 0, (max(0, -lo), max(0, -hi)), (max(0, lo), max(0, hi))
 
     padding, output_padding, grow, crop = zip(*map(say, stride, dilation, lo, hi), strict=True)
-    return Symmetric(padding, output_padding, grow, crop)
+    return Symmetric(padding, output_padding, grow, crop, remains=any(map(any, grow + crop)))

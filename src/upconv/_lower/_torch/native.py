@@ -19,7 +19,8 @@ from upconv._plan import Plan
 __all__ = ["lower", "reason", "refusal", "workspace"]
 
 OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
-WIDENED = (torch.float16, torch.bfloat16)
+WIDENED = {torch.float16, torch.bfloat16}
+FLOATING = {torch.float32, torch.float64, torch.complex64, torch.complex128} | WIDENED
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -28,7 +29,7 @@ def refusal(plan: Plan, x: Any) -> str:
         return f"{plan.rank} spatial axes: PyTorch's op has at most {len(OPS)}"
     if plan.is_empty:
         return "an empty image: PyTorch's op has none"
-    if not (x.is_floating_point() or x.is_complex() or (x.dtype == torch.int64 and x.device.type == "cpu")):
+    if x.dtype not in FLOATING and not (x.dtype == torch.int64 and x.device.type == "cpu"):
         return f"{x.dtype} on {x.device.type}: PyTorch's op has no kernel for it"
     return ""
 
@@ -36,17 +37,17 @@ def refusal(plan: Plan, x: Any) -> str:
 def reason(plan: Plan) -> str:
     """Say how."""
     says = f"torch.conv_transpose{plan.rank}d"
-    if not _remains(plan):
-        return f"{says}, whose own arguments say this crop"
     said = plan.symmetric
+    if not said.remains:
+        return f"{says}, whose own arguments say this crop"
     return f"{says} with padding {said.padding}, then grown by {said.grow} and cropped by {said.crop}"
 
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The op's result, where it is grown or cropped to the one asked for."""
-    if not _remains(plan):
-        return 0
     said = plan.symmetric
+    if not said.remains:
+        return 0
     grown = (n + sum(crop) for n, crop in zip(plan.out, said.crop, strict=True))
     return batch * plan.out_channels * prod(grown) * itemsize
 
@@ -60,22 +61,17 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     if widen:
         x, weight, bias = x.float(), weight.float(), bias if bias is None else bias.float()
     said = plan.symmetric
-    remains = _remains(plan)
+    inside = None if said.remains else bias  # where the result grows, the bias is for what is appended too
     y = OPS[plan.rank - 1](
-        x, weight, None if remains else bias, plan.stride, said.padding, said.output_padding, plan.groups, plan.dilation
+        x, weight, inside, plan.stride, said.padding, said.output_padding, plan.groups, plan.dilation
     )
-    if remains:
+    if said.remains:
         y = _grow_and_crop(plan, y)
         if bias is not None:
             y = y + bias.reshape(-1, *(1,) * plan.rank)
     if widen:
         y = y.to(dtype)
     return y.movedim(1, -1) if plan.channels_last else y
-
-
-def _remains(plan: Plan) -> bool:
-    said = plan.symmetric
-    return any(map(any, said.grow + said.crop))
 
 
 def _grow_and_crop(plan: Plan, y: Any) -> Any:
