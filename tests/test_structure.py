@@ -88,7 +88,6 @@ def test_all_is_true(path):
     )
     defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     assigned = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-    assert names == sorted(names)
     assert set(names) <= defined | assigned
     assert {name for name in defined if not name.startswith("_")} <= set(names)
 
@@ -130,7 +129,8 @@ def test_import_is_fast():
 
 
 def test_the_readme_has_the_table_of_the_code():
-    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `")]
+    section = (ROOT / "README.md").read_text().partition("## What is supported")[2]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
     expected = [
         f"| `{row.module}.{row.array}` | {', '.join(f'`{name}`' for name in row.algorithms)} | "
         f"{', '.join(row.dtypes)} | {row.tested} |"
