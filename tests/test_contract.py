@@ -99,10 +99,14 @@ def test_memory_format_is_kept(library, algorithm):
     for case in (CASE, *(c for c in CASES if c.name in ("stride", "same-odd-crop", "groups"))):
         x, weight, bias = (torch.from_numpy(a) for a in case.arrays())
         arguments = case.arguments | {"algorithm": algorithm}
+        y = upconv.conv_transpose2d(x, weight, **arguments)
+        assert y.is_contiguous()
+        assert y.untyped_storage().nbytes() == y.nbytes, case
         assert upconv.conv_transpose2d(x, weight, bias, **arguments).is_contiguous()
         x = x.contiguous(memory_format=torch.channels_last)
-        y = upconv.conv_transpose2d(x, weight, bias, **arguments)
-        assert y.is_contiguous(memory_format=torch.channels_last), case
+        for b in (bias, None):
+            y = upconv.conv_transpose2d(x, weight, b, **arguments)
+            assert y.is_contiguous(memory_format=torch.channels_last), case
         last = upconv.conv_transpose2d(x.permute(0, 2, 3, 1), weight, bias, **arguments, data_format="channels_last")
         assert last.is_contiguous(), case
 

@@ -171,9 +171,7 @@ def _schedule(plan: Plan, batch: int, itemsize: int) -> _Schedule:
         for phase in product(*map(range, plan.stride))
     ]
     covers = begin < end and low <= 0 and end + high >= plan.phase_size[0]
-    return _Schedule(
-        _tile(plan, batch, itemsize), begin, end, low, high - low, covers, tuple(moves), tuple(phases)
-    )
+    return _Schedule(_tile(plan, batch, itemsize), begin, end, low, high - low, covers, tuple(moves), tuple(phases))
 
 
 def _row_bytes(plan: Plan, itemsize: int) -> tuple[int, int]:

@@ -67,8 +67,8 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     )
     if said.remains:
         y = _grow_and_crop(plan, y)
-        if bias is not None:
-            y = y + bias.reshape(-1, *(1,) * plan.rank)
+        # Either way the result is packed, in its memory format: a crop alone is a view that keeps all of `y` alive.
+        y = y.clone() if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
     if widen:
         y = y.to(dtype)
     return y.movedim(1, -1) if plan.channels_last else y
@@ -80,5 +80,4 @@ def _grow_and_crop(plan: Plan, y: Any) -> Any:
         y = torch.nn.functional.pad(y, tuple(chain.from_iterable(reversed(grow))))
     for axis, ((front, _), n) in enumerate(zip(crop, plan.out, strict=True), start=2):
         y = y.narrow(axis, front, n)
-    # A crop is a view that keeps the whole result alive; a result is packed, in the memory format that it has.
-    return y.clone(memory_format=torch.preserve_format)
+    return y

@@ -1,0 +1,42 @@
+"""NumPy's lowering in tiles gives what it gives whole: the window hands its overlap on, whatever the tile."""
+
+import numpy as np
+import pytest
+from cases import CASES, cases
+from hypothesis import given
+from test_values import check, run
+
+pytestmark = pytest.mark.value
+
+
+@pytest.fixture(params=[1, 600, 5000], ids="{}-bytes".format)
+def small_tiles(request, library, monkeypatch):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} has no lowering in tiles")
+    from upconv._lower._numpy import overlap_add
+
+    monkeypatch.setattr(overlap_add, "TILE_BYTES", request.param)
+    overlap_add._schedule.cache_clear()
+    yield
+    overlap_add._schedule.cache_clear()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_named_geometries(small_tiles, plain, case):
+    check(run(plain, case, "overlap_add"), case)
+
+
+@given(case=cases(max_size=9))
+def test_anything_legal(small_tiles, plain, case):
+    check(run(plain, case, "overlap_add"), case)
+
+
+def test_many_tiles_are_the_one_tile(small_tiles, plain):
+    case = next(case for case in CASES if case.name == "pairs")
+    rng = np.random.default_rng(5)
+    from upconv import conv_transpose2d, explain
+
+    x, weight = rng.standard_normal((3, 2, 40, 5)), rng.standard_normal(case.weight)
+    assert explain(x, weight, **case.arguments).workspace < 20_000
+    y = conv_transpose2d(x, weight, **case.arguments)
+    np.testing.assert_allclose(y, conv_transpose2d(x, weight, **case.arguments, algorithm="generic"), atol=1e-12)
