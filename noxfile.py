@@ -3,6 +3,8 @@
 `nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s pin` refreshes constraints.txt.
 """
 
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
@@ -88,10 +90,11 @@ def package(session):
 @nox.session(default=False)
 def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
-    torch = next(line.strip() for line in open("constraints.txt") if line.startswith("torch=="))
+    pins = Path("constraints.txt")
+    torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
     extras = ".[numpy,torch,jax,dask,strict,demo]"
     session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
-    with open("constraints.txt", "w") as file:
-        file.write("# Written by `nox -s pin`; PyTorch's version is kept, see noxfile.py.\n")
-        file.writelines(line.partition("+")[0] + "\n" for line in sorted(found.splitlines()) if "==" in line)
+    lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)
+    header = "# Written by `nox -s pin`; PyTorch's version is kept, see noxfile.py."
+    pins.write_text("\n".join([header, *lines, ""]))

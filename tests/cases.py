@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import oracle
 from hypothesis import strategies as st
+
+import oracle
 
 
 @dataclass(frozen=True)

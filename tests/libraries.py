@@ -15,7 +15,7 @@ class Variant:
     make: Callable  # a NumPy array to an array of the library
     back: Callable = np.asarray
     device: Any = None  # where the result must lie, if not on the default device
-    call: Callable = lambda function, *arrays: function(*arrays)  # noqa: E731
+    call: Callable = lambda function, *arrays: function(*arrays)
 
     def __str__(self):
         return self.name
@@ -93,7 +93,7 @@ def _dask():
 def _strict():
     import array_api_strict as xp
 
-    flags = xp._flags  # noqa: SLF001
+    flags = xp._flags
     newest = max(version for version in flags.supported_versions if version != flags.draft_version)
     xp.set_array_api_strict_flags(
         api_version=newest, boolean_indexing=False, data_dependent_shapes=False, enabled_extensions=()
@@ -101,7 +101,7 @@ def _strict():
     second = xp.Device("device1")
 
     def back(y):
-        return np.asarray(xp.asarray(y, device=xp.Device("CPU_DEVICE"))._array)  # noqa: SLF001
+        return np.asarray(xp.asarray(y, device=xp.Device("CPU_DEVICE"))._array)
 
     return [
         Variant("strict", "strict:plain", xp.asarray, back),

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import CASES
 
 import upconv
+from cases import CASES
 from upconv._libraries import owner
 
 CASE = next(case for case in CASES if case.name == "pairs")

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import LAYERS
-from natives import jax_adjoint, largest_difference, lax_pairs, lax_word, torch_functional, torch_module
 
 import upconv
+from cases import LAYERS
+from natives import jax_adjoint, largest_difference, lax_pairs, lax_word, torch_functional, torch_module
 
 pytestmark = pytest.mark.value
 

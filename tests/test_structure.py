@@ -115,7 +115,10 @@ def test_import_brings_no_array_library():
 
 def test_the_test_above_can_fail():
     assert imported_by("import upconv, numpy") == {"numpy"}
-    assert imported_by("import upconv, numpy; upconv.conv_transpose1d(*[numpy.ones((1, 1, 1))] * 2)") == {"array_api_compat", "numpy"}
+    assert imported_by("import upconv, numpy; upconv.conv_transpose1d(*[numpy.ones((1, 1, 1))] * 2)") == {
+        "array_api_compat",
+        "numpy",
+    }
 
 
 def test_import_is_fast():

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import CASES, cases
 from hypothesis import given
+
+from cases import CASES, cases
 from test_values import check, run
 
 pytestmark = pytest.mark.value

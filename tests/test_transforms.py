@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import CASES
 
 import upconv
+from cases import CASES
 
 CASE = next(case for case in CASES if case.name == "pairs")
 GROUPED = next(case for case in CASES if case.name == "groups")
@@ -37,7 +37,7 @@ def test_torch_gradients_of_both_orders(torch, case, algorithm):
 
 @pytest.mark.parametrize("dynamic", [True, False])
 def test_torch_compile_in_one_graph_without_a_warning(torch, algorithm, dynamic):
-    torch._dynamo.reset()  # noqa: SLF001
+    torch._dynamo.reset()
     x, weight, bias = (torch.from_numpy(a) for a in CASE.arrays("float32"))
     compiled = torch.compile(call(CASE, algorithm), fullgraph=True, dynamic=dynamic, backend="eager")
     for batch in (x, torch.cat([x, x]), torch.cat([x, x, x])):

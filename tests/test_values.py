@@ -4,12 +4,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from cases import CASES, cases
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import conv_transpose, exact_and_bound
 
 import upconv
+from cases import CASES, cases
+from oracle import conv_transpose, exact_and_bound
 from upconv._libraries import owner
 
 pytestmark = pytest.mark.value

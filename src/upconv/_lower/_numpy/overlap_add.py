@@ -36,7 +36,7 @@ class _Tile(NamedTuple):
 
 
 class _Move(NamedTuple):
-    """One tap: ``columns[column]`` is added to one phase of the window, from row ``at`` on, at ``place`` of each row."""
+    """One tap: ``columns[column]`` is added to one phase of the window, from row ``at`` on, at ``place`` in a row."""
 
     column: Index
     phase: Index
