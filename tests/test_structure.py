@@ -122,13 +122,12 @@ def test_the_test_above_can_fail():
 
 
 def test_import_is_fast():
-    # The least of several: a busy machine is not the package's doing. -X importtime counts microseconds.
-    def microseconds():
-        command = [sys.executable, "-X", "importtime", "-c", "import upconv"]
-        lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
-        return next(int(line.split("|")[1]) for line in lines if line.split("|")[2].strip() == "upconv")
+    # The least of several, in time of this process: a busy machine is not the package's doing.
+    def milliseconds():
+        code = "import time; t = time.process_time(); import upconv; print((time.process_time() - t) * 1e3)"
+        return float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
 
-    assert min(microseconds() for _ in range(5)) < 30_000
+    assert min(milliseconds() for _ in range(7)) < 30
 
 
 def test_the_readme_has_the_table_of_the_code():

@@ -1,0 +1,68 @@
+"""The command line, ``python -m upconv``. A command is a module of `upconv._cli`, imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module, util
+from pathlib import Path
+
+import upconv
+from upconv._cli import CommandError
+
+__all__ = ["main"]
+
+# What each command imports, so that the one missing is named before anything runs.
+NEEDS = {"demo": ("numpy", "rich", "matplotlib"), "check": ("numpy", "rich")}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, 1 for a wrong result, 2 for a command that cannot run, 130 for an interrupt."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        _refuse_missing(arguments.command)
+        command = import_module(f"upconv._cli.{arguments.command}")
+        return int(command.run(arguments))
+    except CommandError as error:
+        sys.stderr.write(f"upconv {arguments.command}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"upconv {arguments.command}: interrupted\n")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m upconv", description="Transposed convolution, seen and checked.")
+    parser.add_argument("--version", action="version", version=f"upconv {upconv.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    about = "upsample a photograph on every library installed here, compare the results and save a picture"
+    demo = commands.add_parser("demo", help=about, description=f"{about.capitalize()}.")
+    demo.add_argument(
+        "photo", nargs="?", type=Path, metavar="PHOTO", help="an image file (default: one of matplotlib's)"
+    )
+    demo.add_argument(
+        "--factor", type=int, default=3, choices=range(1, 9), metavar="N", help="1 to 8 times the size (default: 3)"
+    )
+    demo.add_argument(
+        "--out", type=Path, default=Path("upconv-demo.png"), metavar="FILE", help="the picture (default: %(default)s)"
+    )
+
+    about = "compare every library and algorithm installed here with a float64 reference, on random geometries"
+    commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
+    return parser
+
+
+def _refuse_missing(command: str) -> None:
+    missing = [name for name in NEEDS[command] if util.find_spec(name) is None]
+    if missing:
+        raise CommandError(f'needs {" and ".join(missing)}: pip install "upconv[demo]"')
+
+
+if __name__ == "__main__":
+    sys.exit(main())

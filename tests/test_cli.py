@@ -1,0 +1,211 @@
+"""The commands, run in this process: what they print, what they save, and how they end."""
+# ruff: noqa: E402  the commands import what may be missing
+
+import re
+from importlib import util
+
+import pytest
+
+np = pytest.importorskip("numpy")
+pytest.importorskip("rich", reason="the commands print with rich")
+pytest.importorskip("matplotlib", reason="the demo draws with matplotlib")
+
+from PIL import Image
+
+from upconv.__main__ import main
+from upconv._cli import check, demo, photo
+from upconv._cli.arrays import Arrays
+from upconv._cli.libraries import ARRAYS
+from upconv._cli.oracle import reference
+from upconv._cli.upsampling import Upsampling
+from upconv._libraries import LIBRARIES, lowerings
+
+INSTALLED = [row.name for row in LIBRARIES if util.find_spec(ARRAYS[row.name].module.partition(".")[0])]
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(check, "MOST", 3)
+    monkeypatch.setattr(check, "LEAST", 3)
+
+
+@pytest.fixture
+def numpy_alone(monkeypatch):
+    for command in (check, demo):
+        monkeypatch.setattr(command, "LIBRARIES", [row for row in LIBRARIES if row.name == "numpy"])
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a photograph of 12 by 9 pixels in a mode of Pillow's."""
+
+    def save(mode="RGB", suffix="png"):
+        pixels = np.random.default_rng(0).integers(0, 256, (9, 12, 4), dtype=np.uint8)
+        path = tmp_path / f"photo.{suffix}"
+        Image.fromarray(pixels).convert(mode).save(path)
+        return str(path)
+
+    return save
+
+
+@pytest.fixture
+def wrong(monkeypatch):
+    """Make NumPy's preferred lowering slightly wrong."""
+    lowering = lowerings("numpy")["overlap_add"]
+    right = lowering.lower
+
+    def lower(*call):
+        y = right(*call)
+        return y + (abs(y) * 1e-2).astype(y.dtype)
+
+    monkeypatch.setattr(lowering, "lower", lower)
+
+
+def hide(monkeypatch, *names):
+    find_spec = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name in names else find_spec(name))
+
+
+def test_every_library_of_the_table_has_its_arrays():
+    assert list(ARRAYS) == [row.name for row in LIBRARIES]
+
+
+def test_demo_on_every_library(save, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    assert main(["demo", save(), "--factor", "2", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("agrees") == len(INSTALLED)
+    assert printed.count("not installed") == len(LIBRARIES) - len(INSTALLED)
+    with Image.open(out) as picture:
+        assert picture.size == (1800, 150 * (6 * (9 / 12 + 1 / 2) + 0.6))  # the detail is 2 by 1
+
+
+@pytest.mark.usefixtures("numpy_alone")
+@pytest.mark.parametrize("mode, suffix", [("L", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "png"), ("L", "jpg")])
+def test_demo_reads_other_images(save, tmp_path, mode, suffix):
+    path = save(mode, suffix)
+    pixels, times = photo.read(path, 3)
+    assert (pixels.shape, pixels.dtype, times) == ((3, 9, 12), np.float32, 1)
+    assert main(["demo", path, "--out", str(tmp_path / "out.png")]) == 0
+
+
+def test_a_transparent_pixel_is_white_and_a_large_photograph_is_reduced(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.new("RGBA", (3000, 2000)).save(path)
+    pixels, times = photo.read(path, 8)
+    assert (pixels.shape, times) == ((3, 250, 375), 8)
+    assert (pixels == 1).all()
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 8])
+def test_the_photograph_is_interpolated_to_its_borders(factor):
+    image = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
+    expected = image.astype(np.float64)
+    for axis in (1, 2):  # numpy.interp is flat beyond the ends, as an edge that is replicated
+        n = image.shape[axis]
+        at = (np.arange(n * factor) + 0.5) / factor - 0.5
+        expected = np.apply_along_axis(lambda line, at=at, n=n: np.interp(at, range(n), line), axis, expected)
+    np.testing.assert_allclose(Upsampling(image, factor).expected.exact[0], expected, atol=1e-6)
+
+
+def test_check_on_every_library(capsys):
+    assert main(["check"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("agrees") == sum(len(row.algorithms) for row in LIBRARIES if row.name in INSTALLED)
+
+
+@pytest.mark.usefixtures("numpy_alone", "wrong")
+def test_demo_names_what_disagrees(save, tmp_path, capsys):
+    assert main(["demo", save(), "--out", str(tmp_path / "out.png")]) == 1
+    assert re.search(r"numpy disagrees: .* units in the last place off the oracle", capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("numpy_alone", "wrong")
+def test_check_prints_a_program_that_makes_the_wrong_call(capsys):
+    assert main(["check"]) == 1
+    printed = capsys.readouterr().out
+    assert "numpy, overlap_add: 3 of 3 wrong, the first: Wrong: " in printed
+    assert "numpy, generic" not in printed
+    exec(printed[printed.index("from upconv") :], {})
+    assert capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("numpy_alone")
+def test_a_lowering_that_raises_is_a_finding(save, tmp_path, monkeypatch, capsys):
+    monkeypatch.delattr(lowerings("numpy")["overlap_add"], "lower")
+    assert main(["demo", save(), "--out", str(tmp_path / "out.png")]) == 1
+    assert main(["check"]) == 1
+    printed = capsys.readouterr().out
+    assert "numpy fails: AttributeError" in printed
+    assert "numpy, overlap_add: 3 of 3 wrong, the first: AttributeError" in printed
+
+
+def test_libraries_that_are_not_there_are_rows(monkeypatch, capsys):
+    class Broken(Arrays):
+        def __init__(self):
+            raise OSError("no such file: libbroken.so")
+
+    hide(monkeypatch, *(ARRAYS[row.name].module.partition(".")[0] for row in LIBRARIES if row.name != "numpy"))
+    monkeypatch.setitem(ARRAYS, "numpy", type("Broken", (Broken,), {"module": "numpy"}))
+    assert main(["check"]) == 0
+    printed = capsys.readouterr().out
+    assert "numpy    installed, but does not import: OSError: no such file: libbroken.so" in printed
+    assert 'jax      not installed: pip install "upconv[jax]"' in printed
+
+
+def test_what_a_command_needs_is_named(monkeypatch, capsys):
+    hide(monkeypatch, "rich", "matplotlib")
+    assert main(["check"]) == 2
+    assert main(["demo"]) == 2
+    assert capsys.readouterr().err == (
+        'upconv check: needs rich: pip install "upconv[demo]"\n'
+        'upconv demo: needs rich and matplotlib: pip install "upconv[demo]"\n'
+    )
+
+
+def test_files_that_cannot_be_read_or_written(save, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("text")
+    assert main(["demo", str(tmp_path / "text.png")]) == 2
+    assert main(["demo", str(tmp_path / "none.png")]) == 2
+    assert main(["demo", save(), "--out", str(tmp_path / "none" / "out.png")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    for line, fault in zip(lines, ("text.png as an image", "none.png as an image", "there is no folder"), strict=True):
+        assert line.startswith("upconv demo: cannot")
+        assert fault in line
+
+
+def test_an_interrupt_ends_quietly(monkeypatch, capsys):
+    def interrupt(library):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "load", interrupt)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "upconv check: interrupted\n"
+
+
+def test_usage(capsys):
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m upconv")
+    for arguments, code in ((["--help"], 0), (["--version"], 0), (["bake"], 2), (["demo", "--factor", "0"], 2)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == code
+
+
+def test_the_oracle_adds_grows_and_crops():
+    x, weight = np.asarray([[[1, 2, 3]]]), np.asarray([[[1, 10]]])
+    made = {"stride": (2,), "dilation": (3,), "groups": 1}
+    assert reference(x, weight, padding=((0, 0),), **made).exact.tolist() == [[[1, 0, 2, 10, 3, 20, 0, 30]]]
+    assert reference(x, weight, padding=((2, -1),), **made).exact.tolist() == [[[2, 10, 3, 20, 0, 30, 0]]]
+    assert reference(x, weight, padding=((9, -3),), **made).exact.tolist() == [[[0, 0]]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "float16", "bfloat16"])
+def test_the_oracle_takes_rounding_and_no_more(dtype):
+    x, weight = np.full((1, 2, 3), 0.5, "float32"), np.full((2, 1, 1), 0.5, "float32")
+    expected = reference(x, weight, stride=(2,), padding=((0, 0),), dilation=(1,), groups=1)
+    tolerance = expected.tolerance(dtype)
+    assert expected.agrees(expected.exact + tolerance, dtype)
+    assert not expected.agrees(expected.exact + 2 * tolerance + 1e-30 * (tolerance == 0), dtype)
+    assert not expected.agrees(expected.exact * np.nan, dtype)

@@ -1,0 +1,22 @@
+"""Every public function has a docstring whose example runs."""
+
+import doctest
+
+import pytest
+
+import upconv
+
+PUBLIC = [getattr(upconv, name) for name in upconv.__all__ if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_example(public):
+    pytest.importorskip("numpy")
+    assert public.__doc__
+    if isinstance(public, type):
+        return
+    tests = [test for test in doctest.DocTestFinder(recurse=False).find(public) if test.examples]
+    assert tests, f"{public.__name__} has no example"
+    runner = doctest.DocTestRunner(optionflags=doctest.REPORT_NDIFF)
+    for test in tests:
+        assert runner.run(test).failed == 0
