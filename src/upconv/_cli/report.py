@@ -31,7 +31,8 @@ class Report:
         self.faults += [fault] if fault else []
 
     def miss(self, library: str, why: Exception) -> None:
-        """Add the row of a library that cannot be imported: one cell, as wide as the table."""
+        """Add the row of a library that cannot be imported; why, and what to do, is a line below the table."""
+        self.table.add_row(library, "missing", style="dim")
         self.missing.append(f"{library:8} {why}")
 
     def print(self, legend: str) -> None:
