@@ -52,6 +52,8 @@ GEOMETRY = [
     ({"stride": None}, TypeError, "`stride` must be an int or a tuple of ints, got None"),
     ({"stride": (2,)}, ValueError, r"`stride` must be one int or one for each of the 2 spatial axes, got \(2,\)"),
     ({"stride": ((1, 2), 1)}, TypeError, "`stride` must be an int or a tuple of ints"),
+    ({"stride": b"ab"}, TypeError, "`stride` must be an int or a tuple of ints, got b'ab' of type bytes"),
+    ({"stride": [[[[1]]]]}, TypeError, "`stride` must be an int or a tuple of ints"),
     ({"stride": {1, 2}}, TypeError, "`stride` must be an int or a tuple of ints"),
     ({"dilation": (1, 0)}, ValueError, "`dilation` must have every value at least 1, got 0 on axis 1"),
     ({"dilation": 1.5}, TypeError, "`dilation` must be an int or a tuple of ints, got 1.5"),
@@ -93,6 +95,7 @@ GEOMETRY = [
     ({"output_size": (2, 4, 7, 9)}, ValueError, "`output_size` must be one int or one for each of the 2 spatial axes"),
     ({"output_size": "large"}, TypeError, "`output_size` must be an int or a tuple of ints"),
     ({"data_format": "NHWC"}, ValueError, "`data_format` must be 'channels_first' or 'channels_last', got 'NHWC'"),
+    ({"data_format": np.ones(2)}, ValueError, "`data_format` must be 'channels_first' or 'channels_last'"),
     ({"data_format": None}, ValueError, "`data_format` must be 'channels_first' or 'channels_last', got None"),
     ({"stride": 2**62}, ValueError, r"the output would have shape .*, more than \d+ elements an image"),
     ({"output_size": 2**40}, ValueError, "the output would have shape"),
@@ -100,6 +103,7 @@ GEOMETRY = [
 ARRAYS = [
     ({"algorithm": "fast"}, ValueError, r"`algorithm` must be one of 'auto', .*'generic' on \w+, got 'fast'"),
     ({"algorithm": None}, ValueError, "`algorithm` must be one of"),
+    ({"algorithm": np.ones(2)}, ValueError, "`algorithm` must be one of"),
 ]
 NOT_ARRAYS = [None, [[1.0, 2.0]], 3, "x", object(), {}, np.ma.masked_array([1.0], [True])]
 
@@ -207,6 +211,18 @@ def test_mixed_and_unknown_dtypes(plain):
         upconv.conv_transpose2d(yes, plain.make(np.ones(W, bool)))
 
 
+def test_sparse_tensors(library):
+    if library.name != "torch":
+        pytest.skip(f"{library.name} has no sparse arrays of the same class")
+    import torch
+
+    x, weight = torch.ones(X), torch.ones(W)
+    with refused(TypeError, match=r"`x` must be dense, got layout torch.sparse_coo; call .to_dense\(\)"):
+        upconv.conv_transpose2d(x.to_sparse(), weight)
+    with refused(TypeError, match="`weight` must be dense"):
+        upconv.conv_transpose2d(x, weight.to_sparse())
+
+
 def test_mixed_devices(library):
     text = r"`x` is on device .* and `weight` on .*; move one of them"
     if library.name == "torch":
@@ -276,7 +292,13 @@ def test_every_raise_is_reached(library, request):
             text = ast.get_source_segment(source, node) if refuses or isinstance(node, ast.Raise) else None
             if text and not any((module.__file__, line) in REACHED for line in range(node.lineno, node.end_lineno + 1)):
                 missed.append(text)
-    only_here = {"not known": "dask", "is on device": "torch jax strict", "found.refusals": "torch jax"}
+    only_here = {
+        "sparse": "torch",
+        "dense": "torch",
+        "not known": "dask",
+        "is on device": "torch jax strict",
+        "found.refusals": "torch jax",
+    }
     missed = [
         text
         for text in missed

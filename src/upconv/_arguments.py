@@ -25,15 +25,15 @@ MAX_ELEMENTS = 2**63 - 1
 WORDS = ("same", "valid")
 
 
-def exact(name: str, value: Any) -> Exact:
-    """Return ints as ints and sequences as tuples, at any depth. Words, None and ints pass at the cost of a look.
+def exact(name: str, value: Any, depth: int = 2) -> Exact:
+    """Return ints as ints and sequences as tuples, two deep at most. Words, None and ints cost a look.
 
     Floats and bools are refused here, before anything is looked up: ``1.0 == True == 1`` as a key of a cache.
     """
     if type(value) is int or value is None or type(value) is str:
         return value
-    if type(value) is tuple or (isinstance(value, Sequence) and not isinstance(value, str)):
-        return tuple([exact(name, item) for item in value])
+    if depth and isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return tuple([exact(name, item, depth - 1) for item in value])
     if type(value) is not bool and "bool" not in str(getattr(value, "dtype", "")):
         try:
             return operator.index(value)
@@ -53,7 +53,7 @@ def exact_shape(name: str, shape: Any) -> Ints:
 
 def sample_shape(x_shape: Any, weight_shape: Any, rank: int | None, data_format: Any) -> tuple[Ints, Ints, bool]:
     """Check the ranks; return the shape of one image of ``x``, the shape of ``weight``, and whether x has a batch."""
-    if data_format not in ("channels_first", "channels_last"):
+    if type(data_format) is not str or data_format not in ("channels_first", "channels_last"):
         raise ValueError(f"`data_format` must be 'channels_first' or 'channels_last', got {data_format!r}")
     x_shape, weight_shape = tuple(x_shape), tuple(weight_shape)
     if rank is None:

@@ -62,7 +62,7 @@ def resolve(
     library = common_library(x, weight, bias)
     bias_shape = None if bias is None else tuple(bias.shape)
     plan, batched = plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
-    found = route(library, algorithm, plan, x)
+    found = route(library, algorithm if type(algorithm) is str else "", plan, x)
     if not found.algorithm:
         refuse_algorithm(library, algorithm, found)
     return library, plan, batched, found

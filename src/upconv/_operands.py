@@ -24,6 +24,9 @@ def common_library(x: Any, weight: Any, bias: Any) -> Library:
     _agree(library, x, "weight", weight)
     if bias is not None:
         _agree(library, x, "bias", bias)
+    if library.name == "torch":
+        _refuse_sparse("x", x)
+        _refuse_sparse("weight", weight)
     if dtype_name(library, x.dtype) not in library.dtypes:
         raise TypeError(
             f"`x` has dtype {x.dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
@@ -61,6 +64,11 @@ def _device(library: Library, array: Any) -> Any:
         tracer = sys.modules["jax"].core.Tracer
         return None if isinstance(array, tracer) or not array.committed else array.sharding.device_set
     return getattr(array, "device", None)
+
+
+def _refuse_sparse(name: str, array: Any) -> None:
+    if array.layout is not sys.modules["torch"].strided:
+        raise TypeError(f"`{name}` must be dense, got layout {array.layout}; call .to_dense()")
 
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:

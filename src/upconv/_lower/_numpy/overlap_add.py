@@ -152,7 +152,7 @@ def _work(dtype: Any) -> Any:
 
 @lru_cache(maxsize=512)
 def _schedule(plan: Plan, batch: int, itemsize: int) -> _Schedule:
-    shifts = [tap.shift for tap in plan.taps[0]]
+    shifts = [tap.shift for tap in plan.taps[0] if tap.start < tap.stop] or [0]
     low, high = min(shifts), max(shifts)
     begin = max(0, -high)
     end = max(begin, min(plan.size[0], plan.phase_size[0] - low))
@@ -164,12 +164,14 @@ def _schedule(plan: Plan, batch: int, itemsize: int) -> _Schedule:
             place=tuple(slice(tap.at, tap.at + tap.stop - tap.start) for tap in taps[1:]),
         )
         for taps in product(*plan.taps)
-        if all(tap.start < tap.stop for tap in taps[1:])
+        if all(tap.start < tap.stop for tap in taps)
     ]
     phases = [
         (phase, (ALL, ALL, *(slice(r, None, s) for r, s in zip(phase, plan.stride, strict=True))))
         for phase in product(*map(range, plan.stride))
     ]
+    if not moves:
+        end = begin
     covers = begin < end and low <= 0 and end + high >= plan.phase_size[0]
     return _Schedule(_tile(plan, batch, itemsize), begin, end, low, high - low, covers, tuple(moves), tuple(phases))
 

@@ -19,6 +19,7 @@ from upconv._plan import Plan
 __all__ = ["lower", "reason", "refusal", "workspace"]
 
 OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
+LARGEST = 2**31 - 1
 WIDENED = {torch.float16, torch.bfloat16}
 FLOATING = {torch.float32, torch.float64, torch.complex64, torch.complex128} | WIDENED
 
@@ -29,6 +30,8 @@ def refusal(plan: Plan, x: Any) -> str:
         return f"{plan.rank} spatial axes: PyTorch's op has at most {len(OPS)}"
     if plan.is_empty:
         return "an empty image: PyTorch's op has none"
+    if max(*plan.stride, *plan.dilation, *plan.symmetric.padding) > LARGEST:
+        return "numbers beyond 32 bits: PyTorch's op has no room for them"
     if x.dtype not in FLOATING and not (x.dtype == torch.int64 and x.device.type == "cpu"):
         return f"{x.dtype} on {x.device.type}: PyTorch's op has no kernel for it"
     return ""
