@@ -15,6 +15,7 @@ class Variant:
     make: Callable  # a NumPy array to an array of the library
     back: Callable = np.asarray
     device: Any = None  # where the result must lie, if not on the default device
+    where: Callable = lambda y: getattr(y, "device", None)  # where an array lies
     call: Callable = lambda function, *arrays: function(*arrays)
 
     def __str__(self):
@@ -28,7 +29,7 @@ def variants(library):
 
 def namespace(library):
     """The module with the library's functions, by its array-API names as far as it has them."""
-    return import_module({"jax": "jax.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
+    return import_module({"jax": "jax.numpy", "mxnet": "mxnet.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
 
 
 def _numpy():
@@ -81,6 +82,26 @@ def _jax():
     ]
 
 
+def _mxnet():
+    import mxnet as mx
+
+    def plain(a):
+        return mx.np.array(a, dtype=a.dtype)
+
+    def view(a):  # in memory of a larger array: MXNet packs every other slice
+        return plain(np.concatenate([a, a]))[len(a) :]
+
+    def second(a):
+        return mx.np.array(a, dtype=a.dtype, ctx=mx.cpu(1))
+
+    rest = {"back": lambda y: y.asnumpy(), "where": lambda y: y.ctx}
+    return [
+        Variant("mxnet", "mxnet:plain", plain, **rest),
+        Variant("mxnet", "mxnet:view", view, **rest),
+        Variant("mxnet", "mxnet:second-device", second, device=mx.cpu(1), **rest),
+    ]
+
+
 def _dask():
     import dask.array as da
 
@@ -109,4 +130,4 @@ def _strict():
     ]
 
 
-MAKERS = {"numpy": _numpy, "torch": _torch, "jax": _jax, "dask": _dask, "strict": _strict}
+MAKERS = {"numpy": _numpy, "torch": _torch, "jax": _jax, "mxnet": _mxnet, "dask": _dask, "strict": _strict}

@@ -67,7 +67,7 @@ def test_arrows(path):
         assert ours <= ARROWS[name]
     elif name.count(".") == 1 and name.startswith("_lower."):
         # The folder of a library lists its lowerings, the generic one with the library's namespace among them.
-        assert ours <= {"_lower._contract", "_lower._generic", name}
+        assert ours <= {"_lower._contract", "_lower._generic", "_plan", name}
     elif name.startswith("_lower."):
         # A lowering knows the plan, and what it shares with its neighbours; no other lowering, and nothing above.
         folder = name.rpartition(".")[0]
@@ -88,6 +88,7 @@ def test_all_is_true(path):
     )
     defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
     assigned = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    assigned |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign)}
     assert set(names) <= defined | assigned
     assert {name for name in defined if not name.startswith("_")} <= set(names)
 

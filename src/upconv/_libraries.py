@@ -37,7 +37,7 @@ class Library(namedtuple("Library", "name module array algorithms dtypes tested"
     module, array : str
         Where users find the array class, and its name.
     algorithms : tuple of str
-        The lowerings in its folder, in order of preference; the last takes every call.
+        The lowerings in its folder, in order of preference; the last takes every call that the library can.
     dtypes : tuple of str
         What it can multiply, by the names of the array API.
     tested : str
@@ -71,6 +71,15 @@ LIBRARIES = (
         array="Array",
         algorithms=("native", "lhs_dilation", "generic"),
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
+        tested="CI",
+    ),
+    Library(
+        "mxnet",
+        module="mxnet.numpy",
+        array="ndarray",
+        algorithms=("native", "generic"),
+        # All that an MXNet array can hold, but for bool.
+        dtypes=(*FLOATS, "int8", "int32", "int64", "uint8"),
         tested="CI",
     ),
     Library(
@@ -167,6 +176,10 @@ def lowerings(name: str) -> Mapping[str, Lowering]:
             from upconv._lower import _jax
 
             found = _jax.LOWERINGS
+        elif name == "mxnet":
+            from upconv._lower import _mxnet
+
+            found = _mxnet.LOWERINGS
         elif name == "dask":
             from upconv._lower import _dask
 

@@ -37,7 +37,9 @@ def common_library(x: Any, weight: Any, bias: Any) -> Library:
 def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn:
     """Say why the algorithm asked for cannot run, or which there are."""
     if found.refusals:
-        raise ValueError(f"`algorithm` {algorithm!r}: {found.refusals[0]}; use 'auto' or 'generic'")
+        last = found.refusals[-1]
+        fix = "; use 'auto' or 'generic'" if algorithm not in ("auto", "generic") else ""
+        raise ValueError(f"`algorithm` {algorithm!r}: {last}{fix}")
     words = ", ".join(map(repr, ("auto", *library.algorithms)))
     raise ValueError(f"`algorithm` must be one of {words} on {library.name}, got {algorithm!r}")
 
@@ -63,7 +65,7 @@ def _device(library: Library, array: Any) -> Any:
         # An array that is not committed goes wherever the others are, and a traced one has no device yet.
         tracer = sys.modules["jax"].core.Tracer
         return None if isinstance(array, tracer) or not array.committed else array.sharding.device_set
-    return getattr(array, "device", None)
+    return array.ctx if library.name == "mxnet" else getattr(array, "device", None)
 
 
 def _refuse_sparse(name: str, array: Any) -> None:
@@ -73,5 +75,9 @@ def _refuse_sparse(name: str, array: Any) -> None:
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:
     names = ", ".join(library.name for library in LIBRARIES)
-    fix = "fill it by .filled(...)" if hasattr(array, "mask") else "make one first, as by numpy.asarray(..., dtype=...)"
+    fix = "make one first, as by numpy.asarray(..., dtype=...)"
+    if hasattr(array, "mask"):
+        fix = "fill it by .filled(...)"
+    elif hasattr(array, "as_np_ndarray"):  # MXNet's arrays of before its NumPy interface
+        fix = "pass its .as_np_ndarray()"
     raise TypeError(f"`{name}` must be an array of one of {names}, got {type(array).__name__}; {fix}")

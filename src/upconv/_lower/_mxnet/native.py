@@ -1,0 +1,98 @@
+"""MXNet's own op, `mxnet.npx.deconvolution`, which `gluon.nn.Conv2DTranspose` runs; checked on MXNet 1.9.1, on a CPU.
+
+It takes one pad for both sides and an adj below the stride. Any other crop is made of the uncropped result, grown and
+then cropped; its own `target_shape` mostly raises. On a CPU it knows neither float16, which goes through float32, nor
+channels last. A stride and a dilation above 1 on one axis give wrong values without a word, unless oneDNN runs the
+call. Three spatial axes are oneDNN's alone, and undilated; elsewhere the error comes late, from a worker thread.
+"""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from typing import Any
+
+import mxnet as mx
+from mxnet import numpy as np
+
+from upconv._plan import Plan
+
+__all__ = ["lower", "reason", "refusal", "workspace"]
+
+# What MXNet asks itself, once, before its first call.
+ONEDNN = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
+
+
+def refusal(plan: Plan, x: Any) -> str:
+    """Refuse what the op has no kernel for, or a wrong one."""
+    if plan.is_empty:
+        return "an empty image: MXNet's op has none"
+    if x.dtype.kind != "f":
+        return f"{x.dtype}: MXNet's op has no kernel for integers"
+    if any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True)):
+        return "stride and dilation on one axis: MXNet's op gives wrong values for both together"
+    if any(op >= s for op, s in zip(plan.symmetric.output_padding, plan.stride, strict=True)):
+        return "an output_padding that is not below the stride: MXNet's op has none"
+    return _refuse_rank(plan, x) if plan.rank > 2 else ""
+
+
+def _refuse_rank(plan: Plan, x: Any) -> str:
+    if plan.rank > 3:
+        return f"{plan.rank} spatial axes: MXNet's op has at most 3"
+    if max(plan.dilation) > 1:
+        return "dilation on 3 spatial axes: MXNet's op has none"
+    return "" if ONEDNN and x.dtype != np.float64 else f"{x.dtype} on 3 spatial axes: MXNet's op needs oneDNN and float32"
+
+
+def reason(plan: Plan) -> str:
+    """Say how."""
+    said = plan.symmetric
+    if not said.remains:
+        return "mxnet.npx.deconvolution, whose own arguments say this crop"
+    return f"mxnet.npx.deconvolution with pad {said.padding}, then grown by {said.grow} and cropped by {said.crop}"
+
+
+def workspace(plan: Plan, batch: int, itemsize: int) -> int:
+    """The op's result, where it is grown or cropped to the one asked for."""
+    said = plan.symmetric
+    if not said.remains:
+        return 0
+    grown = (n + sum(crop) for n, crop in zip(plan.out, said.crop, strict=True))
+    return batch * plan.out_channels * prod(grown) * itemsize
+
+
+@mx.util.use_np_shape  # an empty batch is one of unknown size to MXNet, but for this scope
+def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    """Call the op; grow and crop what is left."""
+    dtype = x.dtype
+    if plan.channels_last:
+        x = np.moveaxis(x, -1, 1)
+    if dtype == np.float16:
+        x, weight, bias = (array if array is None else array.astype(np.float32) for array in (x, weight, bias))
+    if ONEDNN and weight.dtype == np.float32:
+        weight = weight.copy()  # oneDNN packs it where it lies, and the call fails where that is a view of an array
+    said = plan.symmetric
+    inside = bias is not None and not said.remains  # where the result grows, the bias is for what is appended too
+    y = mx.npx.deconvolution(
+        *((x, weight, bias) if inside else (x, weight)),
+        kernel=plan.kernel,
+        stride=plan.stride,
+        dilate=plan.dilation,
+        pad=said.padding,
+        adj=said.output_padding,
+        num_filter=plan.out_channels,
+        num_group=plan.groups,
+        no_bias=not inside,
+    )
+    if said.remains:
+        y = _grow_and_crop(plan, y)
+        y = y if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
+    y = y.astype(dtype) if y.dtype != dtype else y
+    return np.moveaxis(y, 1, -1) if plan.channels_last else y
+
+
+def _grow_and_crop(plan: Plan, y: Any) -> Any:
+    grow, crop = plan.symmetric.grow, plan.symmetric.crop
+    if any(map(any, grow)):
+        y = np.pad(y, ((0, 0), (0, 0), *grow))
+    return y[(..., *(slice(front, front + n) for (front, _), n in zip(crop, plan.out, strict=True)))]
