@@ -61,8 +61,32 @@ def jax_adjoint(x, weight, stride, padding, groups, dilation, out):
     return result
 
 
+def gluon_layer(x, weight, bias, stride, padding, output_padding, groups, dilation):
+    """`mxnet.gluon.nn.Conv1DTranspose` to 3: upconv's arguments are its own. It works on MXNet's older arrays."""
+    from mxnet import gluon
+
+    layer = getattr(gluon.nn, f"Conv{x.ndim - 2}DTranspose")(
+        weight.shape[1] * groups,
+        weight.shape[2:],
+        stride,
+        padding,
+        output_padding,
+        dilation,
+        groups,
+        use_bias=bias is not None,
+        in_channels=x.shape[1],
+    )
+    layer.cast(x.dtype)
+    layer.initialize()
+    layer.weight.set_data(weight.as_nd_ndarray())
+    if bias is not None:
+        layer.bias.set_data(bias.as_nd_ndarray())
+    arguments = (stride, padding, output_padding, groups, dilation)
+    return layer(x.as_nd_ndarray()), arguments
+
+
 def largest_difference(ours, theirs):
     """Largest difference relative to the largest value; shapes must agree first."""
-    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    ours, theirs = (a.asnumpy() if hasattr(a, "asnumpy") else np.asarray(a) for a in (ours, theirs))
     assert ours.shape == theirs.shape
     return np.abs(ours - theirs).max(initial=0) / max(1, np.abs(theirs).max(initial=0))

@@ -240,6 +240,10 @@ def test_mixed_devices(library):
         import array_api_strict as xp
 
         pair = xp.ones(X, device=xp.Device("device1")), xp.ones(W)
+    elif library.name == "mxnet":
+        import mxnet as mx
+
+        pair = mx.np.ones(X), mx.np.ones(W, ctx=mx.cpu(1))
     else:
         pytest.skip(f"{library.name} has one device")
     with refused(ValueError, match=text):
@@ -253,6 +257,9 @@ def test_an_algorithm_that_does_not_take_the_call(library):
     elif library.name == "torch":
         x, weight, text = (1, 2, 2, 2, 2, 2), (2, 2, 1, 1, 1, 2), "native does not take 4 spatial axes: .* at most 3"
         arguments = {}
+    elif library.name == "mxnet":
+        x, weight, text = (1, 4, 3), (4, 2, 3), "native does not take stride and dilation on one axis: .* use 'auto'"
+        arguments = {"stride": 2, "dilation": 2}
     else:
         pytest.skip(f"every algorithm of {library.name} takes every call")
     from libraries import variants
@@ -260,6 +267,24 @@ def test_an_algorithm_that_does_not_take_the_call(library):
     plain = variants(library.name)[0]
     with refused(ValueError, match=text):
         upconv.conv_transpose(plain.make(np.ones(x)), plain.make(np.ones(weight)), algorithm="native", **arguments)
+
+
+def test_more_axes_than_the_library_has(plain, library):
+    if library.name != "mxnet":
+        pytest.skip(f"{library.name} takes any number of axes")
+    x, weight = plain.make(np.ones((1, 2, 2, 2, 2, 2))), plain.make(np.ones((2, 2, 1, 1, 1, 2)))
+    for algorithm in ("auto", "generic"):
+        with refused(ValueError, match=rf"'{algorithm}': generic does not take 4 spatial axes: .* at most 5 axes$"):
+            upconv.conv_transpose(x, weight, algorithm=algorithm)
+
+
+def test_arrays_of_before_the_numpy_interface(plain, library):
+    if library.name != "mxnet":
+        pytest.skip(f"{library.name} has one kind of array")
+    import mxnet as mx
+
+    with refused(TypeError, match=r"`x` must be an array of .*, got NDArray; pass its \.as_np_ndarray\(\)"):
+        upconv.conv_transpose2d(mx.nd.ones(X), plain.make(np.ones(W)))
 
 
 def test_sizes_that_are_not_known_yet(library):
@@ -296,8 +321,8 @@ def test_every_raise_is_reached(library, request):
         "sparse": "torch",
         "dense": "torch",
         "not known": "dask",
-        "is on device": "torch jax strict",
-        "found.refusals": "torch jax",
+        "is on device": "torch jax strict mxnet",
+        "{last}{fix}": "torch jax mxnet",
     }
     missed = [
         text

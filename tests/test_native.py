@@ -5,7 +5,7 @@ import pytest
 
 import upconv
 from cases import LAYERS
-from natives import jax_adjoint, largest_difference, lax_pairs, lax_word, torch_functional, torch_module
+from natives import gluon_layer, jax_adjoint, largest_difference, lax_pairs, lax_word, torch_functional, torch_module
 
 pytestmark = pytest.mark.value
 
@@ -83,6 +83,26 @@ def test_adjoint_of_a_grouped_convolution(needs, draw):
     theirs = jax_adjoint(x, weight, (2, 3), (1, 2), 3, (2, 1), out)
     ours = upconv.conv_transpose2d(x, weight, None, (2, 3), (1, 2), groups=3, dilation=(2, 1))
     assert largest_difference(ours, theirs) < 1e-13
+
+
+@pytest.mark.parametrize(
+    "x, weight, bias, arguments",
+    [
+        ((2, 3, 7), (3, 4, 5), True, ((3,), (2,), (1,), 1, (1,))),
+        ((2, 4, 4, 5), (4, 3, 3, 2), True, ((2, 3), (1, 0), (1, 2), 2, (1, 1))),
+        ((1, 3, 4, 5), (3, 2, 3, 4), False, ((1, 3), (2, 0), (0, 2), 1, (2, 1))),
+        ((1, 4, 3, 2, 4), (4, 1, 2, 3, 1), True, ((2, 1, 3), (1, 1, 0), (1, 0, 2), 4, (1, 1, 1))),
+    ],
+)
+def test_gluon_layers(needs, plain, algorithm, x, weight, bias, arguments):
+    needs("mxnet")
+    rng = np.random.default_rng(7)
+    shapes = x, weight, (weight[1] * arguments[3],)
+    # float32, because MXNet has three spatial axes in no other precision.
+    x, weight, b = (plain.make(rng.standard_normal(shape).astype("float32")) for shape in shapes)
+    theirs, arguments = gluon_layer(x, weight, b if bias else None, *arguments)
+    ours = upconv.conv_transpose(x, weight, b if bias else None, *arguments, algorithm=algorithm)
+    assert largest_difference(ours, theirs) < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import oracle
 import upconv
 from cases import CASES
+from libraries import variants
 
 CASE = next(case for case in CASES if case.name == "pairs")
 GROUPED = next(case for case in CASES if case.name == "groups")
@@ -22,6 +24,13 @@ def jax(library):
     if library.name != "jax":
         pytest.skip(f"{library.name} is not JAX")
     return pytest.importorskip("jax")
+
+
+@pytest.fixture
+def mxnet(library):
+    if library.name != "mxnet":
+        pytest.skip(f"{library.name} is not MXNet")
+    return pytest.importorskip("mxnet")
 
 
 def call(case, algorithm):
@@ -76,3 +85,33 @@ def test_jax_jit_leaves_nothing_of_the_call(jax):
     text = str(jax.make_jaxpr(call(CASE, "auto"))(*arrays))
     assert "pjit" not in text
     assert "jit" not in text.replace("jaxpr", "")
+
+
+@pytest.mark.parametrize("variant_name", ["mxnet:plain", "mxnet:view"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["pairs", "groups", "pairs-negative", "same-stride-above-kernel", "3d"])
+def test_mxnet_gradients_agree_with_differences(mxnet, algorithm, name, dtype, variant_name):
+    make = next(v.make for v in variants("mxnet") if v.name == variant_name)
+    case = next(case for case in CASES if case.name == name)
+    draws = case.arrays()
+    arrays = [make(a.astype(dtype)) for a in draws]
+    for a in arrays:
+        a.attach_grad()
+    try:
+        with mxnet.autograd.record():
+            y = call(case, algorithm)(*arrays)
+    except ValueError:
+        pytest.skip("the gradient of MXNet's own op may fail on three spatial axes")
+    cotangent = np.random.default_rng(1).standard_normal(y.shape)
+    y.backward(mxnet.np.array(cotangent, dtype=dtype))
+    for n, a in enumerate(arrays):
+        expected = np.zeros(a.shape)
+        for place in np.ndindex(*a.shape):
+            step = np.zeros(a.shape)
+            step[place] = 0.5
+            ends = (
+                oracle.conv_transpose(*draws[:n], draws[n] + half, *draws[n + 1 :], *case.geometry)
+                for half in (step, -step)
+            )
+            expected[place] = np.sum(cotangent * (next(ends) - next(ends)))  # exact: the result is linear in each
+        np.testing.assert_allclose(a.grad.asnumpy(), expected, atol=1e-11 if dtype == "float64" else 2e-5)

@@ -3,7 +3,11 @@
 It takes one pad for both sides and an adj below the stride. Any other crop is made of the uncropped result, grown and
 then cropped; its own `target_shape` mostly raises. On a CPU it knows neither float16, which goes through float32, nor
 channels last. A stride and a dilation above 1 on one axis give wrong values without a word, unless oneDNN runs the
-call. Three spatial axes are oneDNN's alone, and undilated; elsewhere the error comes late, from a worker thread.
+call. Three spatial axes are oneDNN's alone, and undilated.
+
+oneDNN, which runs float32, fails where the weight is a view of another array, and its gradient where the weight was
+computed. An error comes late, from a worker thread, and may end the process. So the weight is copied, and where
+autograd records, float32 goes through float64, which oneDNN does not run.
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ def _refuse_rank(plan: Plan, x: Any) -> str:
         return f"{plan.rank} spatial axes: MXNet's op has at most 3"
     if max(plan.dilation) > 1:
         return "dilation on 3 spatial axes: MXNet's op has none"
+    if mx.autograd.is_recording():
+        return "3 spatial axes where autograd records: the gradient of MXNet's op may fail"
     return "" if ONEDNN and x.dtype != np.float64 else f"{x.dtype} on 3 spatial axes: MXNet's op needs oneDNN and float32"
 
 
@@ -67,10 +73,11 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     dtype = x.dtype
     if plan.channels_last:
         x = np.moveaxis(x, -1, 1)
-    if dtype == np.float16:
-        x, weight, bias = (array if array is None else array.astype(np.float32) for array in (x, weight, bias))
-    if ONEDNN and weight.dtype == np.float32:
-        weight = weight.copy()  # oneDNN packs it where it lies, and the call fails where that is a view of an array
+    work = _work(x)
+    if work != dtype:
+        x, weight, bias = (array if array is None else array.astype(work) for array in (x, weight, bias))
+    elif ONEDNN:
+        weight = weight.copy()
     said = plan.symmetric
     inside = bias is not None and not said.remains  # where the result grows, the bias is for what is appended too
     y = mx.npx.deconvolution(
@@ -89,6 +96,13 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         y = y if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
     y = y.astype(dtype) if y.dtype != dtype else y
     return np.moveaxis(y, 1, -1) if plan.channels_last else y
+
+
+def _work(x: Any) -> Any:
+    """The dtype to compute in."""
+    if ONEDNN and mx.autograd.is_recording():
+        return np.float64
+    return np.float32 if x.dtype == np.float16 else x.dtype
 
 
 def _grow_and_crop(plan: Plan, y: Any) -> Any:
