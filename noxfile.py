@@ -38,6 +38,13 @@ for name in LIBRARIES:
     nox.session(lambda session, name=name: tests(session, name), name=f"tests-{name}")
 
 
+@nox.session(name="tests-mxnet", python="3.11")
+def tests_mxnet(session):
+    """MXNet's last release wants an older NumPy than constraints.txt has, and the last Python with distutils."""
+    session.install("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15", "numpy==1.23.5", ".[mxnet]")
+    session.run(*PYTEST, "--library", "mxnet", *session.posargs)
+
+
 @nox.session(name="tests-bare")
 def tests_bare(session):
     """NumPy and nothing else: whatever is optional must be missed with a reason."""

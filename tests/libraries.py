@@ -29,7 +29,7 @@ def variants(library):
 
 def namespace(library):
     """The module with the library's functions, by its array-API names as far as it has them."""
-    return import_module({"jax": "jax.numpy", "mxnet": "mxnet.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
+    return import_module({"jax": "jax.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
 
 
 def _numpy():

@@ -18,7 +18,7 @@ class _Generic(Generic):
             return f"{plan.rank} spatial axes: MXNet slices arrays of at most 5 axes"
         return ""
 
-    # A size of 0 means an unknown one to MXNet, unless the caller, or this scope, asks for NumPy's shapes.
+    # A size of 0 is an unknown one to MXNet, unless the caller or this scope asks for NumPy's shapes.
     lower = use_np_shape(Generic.lower)
 
 

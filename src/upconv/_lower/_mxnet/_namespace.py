@@ -21,8 +21,8 @@ def astype(array: Any, dtype: Any) -> Any:
 
 
 def tensordot(a: Any, b: Any, axes: tuple[tuple[int], tuple[int]]) -> Any:
-    """Contract an axis of ``a`` with the first of two of ``b``; MXNet's own takes no integers, which its einsum adds exactly."""
-    if a.dtype.kind == "f":
+    """Contract an axis of ``a`` with the first of ``b``'s two."""
+    if a.dtype.kind == "f":  # no integers here; einsum adds them exactly
         return np.tensordot(a, b, axes)
     return np.einsum("...i,io->...o", np.moveaxis(a, axes[0][0], -1), b)
 

@@ -47,7 +47,9 @@ def _refuse_rank(plan: Plan, x: Any) -> str:
         return "dilation on 3 spatial axes: MXNet's op has none"
     if mx.autograd.is_recording():
         return "3 spatial axes where autograd records: the gradient of MXNet's op may fail"
-    return "" if ONEDNN and x.dtype != np.float64 else f"{x.dtype} on 3 spatial axes: MXNet's op needs oneDNN and float32"
+    if not ONEDNN or x.dtype == np.float64:
+        return f"{x.dtype} on 3 spatial axes: MXNet's op has them in float32 alone, by oneDNN"
+    return ""
 
 
 def reason(plan: Plan) -> str:
@@ -67,17 +69,29 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return batch * plan.out_channels * prod(grown) * itemsize
 
 
-@mx.util.use_np_shape  # an empty batch is one of unknown size to MXNet, but for this scope
 def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
-    dtype = x.dtype
-    if plan.channels_last:
-        x = np.moveaxis(x, -1, 1)
-    work = _work(x)
-    if work != dtype:
-        x, weight, bias = (array if array is None else array.astype(work) for array in (x, weight, bias))
-    elif ONEDNN:
-        weight = weight.copy()
+    with mx.util.np_shape(True):  # otherwise a batch of 0 is one of unknown size to MXNet
+        dtype, work = x.dtype, _work(x)
+        if plan.channels_last:
+            x = np.moveaxis(x, -1, 1)
+        if work != dtype:
+            x, weight, bias = (array if array is None else array.astype(work) for array in (x, weight, bias))
+        elif ONEDNN:
+            weight = weight.copy()
+        y = _call(plan, x, weight, bias)
+        y = y if y.dtype == dtype else y.astype(dtype)
+        return np.moveaxis(y, 1, -1) if plan.channels_last else y
+
+
+def _work(x: Any) -> Any:
+    """The dtype to compute in."""
+    if ONEDNN and mx.autograd.is_recording():
+        return np.float64
+    return np.float32 if x.dtype == np.float16 else x.dtype
+
+
+def _call(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     said = plan.symmetric
     inside = bias is not None and not said.remains  # where the result grows, the bias is for what is appended too
     y = mx.npx.deconvolution(
@@ -94,15 +108,7 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     if said.remains:
         y = _grow_and_crop(plan, y)
         y = y if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
-    y = y.astype(dtype) if y.dtype != dtype else y
-    return np.moveaxis(y, 1, -1) if plan.channels_last else y
-
-
-def _work(x: Any) -> Any:
-    """The dtype to compute in."""
-    if ONEDNN and mx.autograd.is_recording():
-        return np.float64
-    return np.float32 if x.dtype == np.float16 else x.dtype
+    return y
 
 
 def _grow_and_crop(plan: Plan, y: Any) -> Any:
