@@ -63,6 +63,8 @@ def _device(library: Library, array: Any) -> Any:
         # An array that is not committed goes wherever the others are, and a traced one has no device yet.
         tracer = sys.modules["jax"].core.Tracer
         return None if isinstance(array, tracer) or not array.committed else array.sharding.device_set
+    if library.name == "tensorflow" and not sys.modules["tensorflow"].executing_eagerly():
+        return None  # a graph is placed when it runs
     return getattr(array, "device", None)
 
 
