@@ -24,6 +24,7 @@ LIBRARIES = {
     "strict": (),
     "torch": (".[demo]",),
     "jax": (".[demo]",),
+    "tensorflow": (),  # which brings Keras, NumPy and ml_dtypes
     "dask": (),
 }
 
@@ -92,7 +93,7 @@ def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
-    extras = ".[numpy,torch,jax,dask,strict,demo]"
+    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo]"
     session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)

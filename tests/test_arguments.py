@@ -211,10 +211,10 @@ def test_mixed_libraries(plain, library):
 
 def test_mixed_and_unknown_dtypes(plain):
     x, weight = plain.make(np.ones(X, "float32")), plain.make(np.ones(W, "float64"))
-    with refused(TypeError, match=r"`x` has dtype .*float32 and `weight` has .*float64; convert one"):
+    with refused(TypeError, match="`x` has dtype float32 and `weight` has float64; convert one"):
         upconv.conv_transpose2d(x, weight)
     yes = plain.make(np.ones(X, bool))
-    with refused(TypeError, match=r"`x` has dtype .*bool; \w+ arrays must have one of float32, .*; convert it"):
+    with refused(TypeError, match=r"`x` has dtype bool; \w+ arrays must have one of float32, .*; convert it"):
         upconv.conv_transpose2d(yes, plain.make(np.ones(W, bool)))
 
 

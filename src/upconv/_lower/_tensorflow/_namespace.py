@@ -14,10 +14,11 @@ __all__ = ["astype", "concat", "float32", "moveaxis", "reshape", "shape", "stack
 Shape = tuple[Any, ...]
 
 float32 = tf.float32
-reshape, stack = tf.reshape, tf.stack
+reshape = tf.reshape
+stack = tf.stack
 
 # TensorFlow multiplies matrices of int32 and int64 alone. Wrapping around early or late gives the same low bits.
-WIDER = {name: tf.int32 for name in ("int8", "int16", "uint8", "uint16")} | {"uint32": tf.int64, "uint64": tf.int64}
+WIDER = dict.fromkeys(("int8", "int16", "uint8", "uint16"), tf.int32) | {"uint32": tf.int64, "uint64": tf.int64}
 
 
 def shape(array: Any) -> Shape:

@@ -93,9 +93,7 @@ def _op(plan: Plan, x: Any, kernel: Any) -> Any:
 def _words(plan: Plan) -> tuple[Pairs, list[int], Pairs, Pairs]:
     """Return the op's padding and size, and what is grown and then cropped from its result."""
 
-    def say(
-        s: int, lo: int, hi: int, out: int
-    ) -> tuple[tuple[int, int], int, tuple[int, int], tuple[int, int]]:
+    def say(s: int, lo: int, hi: int, out: int) -> tuple[tuple[int, int], int, tuple[int, int], tuple[int, int]]:
         none = (0, 0)
         if lo >= 0 and hi > -s and (plan.rank < 3 or (lo == 0 and hi <= 0)):
             return (lo, max(0, hi)), out, none, none
