@@ -24,7 +24,7 @@ LIBRARIES = {
     "strict": (),
     "torch": (".[demo]",),
     "jax": (".[demo]",),
-    "tensorflow": (),  # which brings Keras, NumPy and ml_dtypes
+    "tensorflow": (".[demo]",),
     "dask": (),
 }
 
