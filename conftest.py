@@ -10,6 +10,7 @@ import pytest
 # Set before JAX is imported: a second device, so that a test can use one that is not the default.
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get("XLA_FLAGS", "")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors alone: TensorFlow reports its start on stderr
 
 
 def pytest_addoption(parser):
@@ -19,9 +20,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     from hypothesis import HealthCheck, settings
 
-    # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask makes a graph.
+    # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask and
+    # TensorFlow make a graph.
     library = config.getoption("--library")
-    slow = {"jax": 40, "dask": 40}
+    slow = {"jax": 40, "dask": 40, "tensorflow": 60}
     settings.register_profile(
         "upconv",
         max_examples=slow.get(library, 300),
@@ -37,6 +39,11 @@ def pytest_configure(config):
 
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_numpy_dtype_promotion", "strict")
+    if library == "tensorflow":
+        import tensorflow as tf
+
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def pytest_generate_tests(metafunc):

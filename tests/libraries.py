@@ -82,6 +82,30 @@ def _jax():
     ]
 
 
+def _tensorflow():
+    import tensorflow as tf
+
+    def variable(a):
+        return tf.Variable(a)
+
+    def second_device(a):
+        with tf.device("CPU:1"):  # conftest.py makes two
+            return tf.constant(a)
+
+    def function(function, *arrays):
+        return tf.function(function)(*arrays)
+
+    def back(y):
+        return y.numpy()
+
+    return [
+        Variant("tensorflow", "tensorflow:eager", tf.constant, back),
+        Variant("tensorflow", "tensorflow:function", tf.constant, back, call=function),
+        Variant("tensorflow", "tensorflow:variable", variable, back),
+        Variant("tensorflow", "tensorflow:second-device", second_device, back, second_device(0).device),
+    ]
+
+
 def _mxnet():
     import mxnet as mx
 
@@ -130,4 +154,12 @@ def _strict():
     ]
 
 
-MAKERS = {"numpy": _numpy, "torch": _torch, "jax": _jax, "mxnet": _mxnet, "dask": _dask, "strict": _strict}
+MAKERS = {
+    "numpy": _numpy,
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+    "mxnet": _mxnet,
+    "dask": _dask,
+    "strict": _strict,
+}

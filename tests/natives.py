@@ -61,6 +61,35 @@ def jax_adjoint(x, weight, stride, padding, groups, dilation, out):
     return result
 
 
+def tf_op(x, weight, size, stride, padding):
+    """`tf.nn.conv_transpose`, channels last: 'SAME' and 'VALID' for the sizes that they admit, or explicit pairs."""
+    import tensorflow as tf
+
+    rank = len(stride)
+    x = tf.transpose(x, (0, *range(2, rank + 2), 1))
+    kernel = tf.transpose(weight, (*range(2, rank + 2), 1, 0))
+    size = (x.shape[0], *size, weight.shape[1])
+    if isinstance(padding, str):
+        y = tf.nn.conv_transpose(x, kernel, size, stride, padding)
+    else:
+        y = tf.nn.conv2d_transpose(x, kernel, size, stride, [(0, 0), *padding, (0, 0)])
+    return tf.transpose(y, (0, rank + 1, *range(1, rank + 1)))
+
+
+def keras_layer(x, weight, bias, stride, padding, output_padding):
+    """`keras.layers.Conv1DTranspose` to 3D, channels last, with upconv's weights."""
+    import keras
+
+    rank = len(stride)
+    layer = getattr(keras.layers, f"Conv{rank}DTranspose")(
+        weight.shape[1], weight.shape[2:], stride, padding, output_padding=output_padding, dtype="float64"
+    )
+    x = keras.ops.moveaxis(x, 1, -1)
+    layer.build(x.shape)
+    layer.set_weights([np.moveaxis(weight, (0, 1), (-1, -2)), bias])
+    return keras.ops.moveaxis(layer(x), -1, 1)
+
+
 def gluon_layer(x, weight, bias, stride, padding, output_padding, groups, dilation):
     """`mxnet.gluon.nn.Conv1DTranspose` to 3: upconv's arguments are its own. It works on MXNet's older arrays."""
     from mxnet import gluon

@@ -32,7 +32,10 @@ def test_the_result_is_as_the_input(variant, arrays, algorithm):
 @pytest.mark.value
 def test_without_a_batch(variant, arrays, algorithm):
     x, weight, bias = arrays
-    one = upconv.conv_transpose(x[1, ...], weight, bias, **CASE.arguments, algorithm=algorithm)
+    # Made anew: not every library's index leaves an array on its device.
+    one = variant.make(CASE.arrays("float32")[0][1])
+    one = upconv.conv_transpose(one, weight, bias, **CASE.arguments, algorithm=algorithm)
+    assert variant.where(one) == variant.where(x)
     all_ = upconv.conv_transpose(x, weight, bias, **CASE.arguments, algorithm=algorithm)
     np.testing.assert_allclose(variant.back(one), variant.back(all_)[1], rtol=1e-5, atol=1e-6)
 
@@ -80,12 +83,12 @@ def test_explain_tells_what_runs(plain, library, algorithm):
 
 
 def test_explain_says_why_the_first_choice_does_not_run(plain, library):
-    if library.name != "jax":
+    if library.name not in ("jax", "tensorflow"):
         pytest.skip(f"the first choice of {library.name} takes groups")
     case = next(case for case in CASES if case.name == "groups")
     arrays = [plain.make(a) for a in case.arrays()]
     found = upconv.explain(*arrays, **case.arguments)
-    assert found.algorithm == "lhs_dilation"
+    assert found.algorithm == library.algorithms[1]
     assert "native does not take groups" in found.reason
 
 

@@ -5,7 +5,17 @@ import pytest
 
 import upconv
 from cases import LAYERS
-from natives import gluon_layer, jax_adjoint, largest_difference, lax_pairs, lax_word, torch_functional, torch_module
+from natives import (
+    gluon_layer,
+    jax_adjoint,
+    keras_layer,
+    largest_difference,
+    lax_pairs,
+    lax_word,
+    tf_op,
+    torch_functional,
+    torch_module,
+)
 
 pytestmark = pytest.mark.value
 
@@ -82,6 +92,56 @@ def test_adjoint_of_a_grouped_convolution(needs, draw):
     out = upconv.output_shape(x.shape, weight.shape, None, (2, 3), (1, 2), groups=3, dilation=(2, 1))[2:]
     theirs = jax_adjoint(x, weight, (2, 3), (1, 2), 3, (2, 1), out)
     ours = upconv.conv_transpose2d(x, weight, None, (2, 3), (1, 2), groups=3, dilation=(2, 1))
+    assert largest_difference(ours, theirs) < 1e-13
+
+
+@pytest.mark.parametrize("kernel", [(3, 4), (1, 2), (5, 2)])
+@pytest.mark.parametrize("back", [(0, 0), (1, 0), (0, 2)])
+def test_tf_words(needs, draw, algorithm, kernel, back):
+    needs("tensorflow")
+    x, weight = draw(2, 3, 4, 5), draw(3, 2, *kernel)
+    same = (4 * 2 - back[0], 5 * 3 - back[1])
+    valid = tuple((i - 1) * s + k + n for i, s, k, n in zip((4, 5), (2, 3), kernel, back, strict=True))
+    for word, size in (("same", same), ("valid", valid)):
+        theirs = tf_op(x, weight, size, (2, 3), word.upper())
+        ours = upconv.conv_transpose2d(x, weight, None, (2, 3), word, output_size=size, algorithm=algorithm)
+        assert largest_difference(ours, theirs) < 1e-13
+
+
+@pytest.mark.parametrize(
+    "x, weight, stride", [((2, 3, 7), (3, 2, 5), (3,)), ((1, 2, 2, 3, 4), (2, 3, 3, 2, 1), (2, 3, 1))]
+)
+def test_tf_words_on_other_ranks(needs, draw, algorithm, x, weight, stride):
+    needs("tensorflow")
+    x, weight = draw(*x), draw(*weight)
+    size = tuple(i * s for i, s in zip(x.shape[2:], stride, strict=True))
+    theirs = tf_op(x, weight, size, stride, "SAME")
+    ours = upconv.conv_transpose(x, weight, None, stride, "same", algorithm=algorithm)
+    assert largest_difference(ours, theirs) < 1e-13
+
+
+@pytest.mark.parametrize("pairs, size", [(((1, 2), (0, 3)), (6, 13)), (((2, 0), (3, 1)), (8, 14))])
+def test_tf_pairs(needs, draw, algorithm, pairs, size):
+    needs("tensorflow")
+    x, weight = draw(2, 3, 4, 5), draw(3, 2, 3, 4)
+    theirs = tf_op(x, weight, size, (2, 3), pairs)
+    crops = tuple((lo, full - lo - n) for (lo, _), full, n in zip(pairs, (9, 16), size, strict=True))
+    ours = upconv.conv_transpose2d(x, weight, None, (2, 3), crops, algorithm=algorithm)
+    assert largest_difference(ours, theirs) < 1e-13
+
+
+@pytest.mark.parametrize("kernel", [(3,), (3, 4), (1, 2), (3, 2, 4)])
+@pytest.mark.parametrize("word, extra", [("same", None), ("same", 1), ("valid", None), ("valid", 0), ("valid", 1)])
+def test_keras_layers(needs, draw, algorithm, kernel, word, extra):
+    needs("tensorflow")
+    size, stride = (4, 5, 3)[: len(kernel)], (2, 3, 2)[: len(kernel)]
+    x, weight, bias = draw(2, 3, *size), draw(3, 2, *kernel), draw(2)
+    theirs = keras_layer(x, weight, bias, stride, word, extra)
+    out = None
+    if extra is not None:  # Keras: full + op, and (i-1)*s + k%2 + op with 'same'
+        axes = zip(size, stride, kernel, strict=True)
+        out = tuple((i - 1) * s + (k % 2 if word == "same" else k) + extra for i, s, k in axes)
+    ours = upconv.conv_transpose(x, weight, bias, stride, word, output_size=out, algorithm=algorithm)
     assert largest_difference(ours, theirs) < 1e-13
 
 

@@ -1,5 +1,8 @@
 """The call inside other people's transforms: differentiated, mapped, compiled, exported."""
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -24,6 +27,13 @@ def jax(library):
     if library.name != "jax":
         pytest.skip(f"{library.name} is not JAX")
     return pytest.importorskip("jax")
+
+
+@pytest.fixture
+def tf(library):
+    if library.name != "tensorflow":
+        pytest.skip(f"{library.name} is not TensorFlow")
+    return pytest.importorskip("tensorflow")
 
 
 @pytest.fixture
@@ -85,6 +95,92 @@ def test_jax_jit_leaves_nothing_of_the_call(jax):
     text = str(jax.make_jaxpr(call(CASE, "auto"))(*arrays))
     assert "pjit" not in text
     assert "jit" not in text.replace("jaxpr", "")
+
+
+@pytest.mark.parametrize("variables", [True, False])
+@pytest.mark.parametrize("case", [CASE, GROUPED], ids=str)
+def test_tensorflow_gradients_agree_with_differences(tf, case, algorithm, variables):
+    if algorithm == "native" and case is GROUPED:
+        pytest.skip("TensorFlow's op has no groups")
+    rng = np.random.default_rng(5)
+    arrays = case.arrays()
+    tangents = [rng.standard_normal(a.shape) for a in arrays]
+    target = tf.constant(rng.standard_normal(np.shape(call(case, algorithm)(*map(tf.constant, arrays)))))
+
+    def derivatives(t):
+        """Of <target, y**2> along the tangents at arrays + t * tangents: the value, the first and the second."""
+        point = [a + t * v for a, v in zip(arrays, tangents, strict=True)]
+        point = [tf.Variable(a) if variables else tf.constant(a) for a in point]
+        with tf.GradientTape() as outer:
+            outer.watch(point)
+            with tf.GradientTape() as inner:
+                inner.watch(point)
+                value = tf.reduce_sum(target * call(case, algorithm)(*point) ** 2)
+            gradients = inner.gradient(value, point)
+            slope = sum(tf.reduce_sum(g * v) for g, v in zip(gradients, tangents, strict=True))
+        curvature = sum(tf.reduce_sum(g * v) for g, v in zip(outer.gradient(slope, point), tangents, strict=True))
+        return np.asarray([value, slope, curvature])
+
+    h = 1e-4
+    at, before, after = derivatives(0), derivatives(-h), derivatives(h)
+    # Central differences: off by h**2 times the third derivative, and by rounding over h.
+    np.testing.assert_allclose((after - before)[:2] / (2 * h), at[1:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("case", [CASE, GROUPED], ids=str)
+def test_tensorflow_function_of_an_unknown_batch(tf, case, algorithm, compiled):
+    if algorithm == "native" and case is GROUPED:
+        pytest.skip("TensorFlow's op has no groups")
+    x, weight, bias = map(tf.constant, case.arrays())
+    signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
+    weight, bias = tf.Variable(weight), tf.Variable(bias)
+    # AutoGraph is left on, as people leave it.
+    function = tf.function(lambda x: call(case, algorithm)(x, weight, bias), signature, jit_compile=compiled)
+    y = call(case, algorithm)(x, weight, bias)
+    assert function.get_concrete_function().output_shapes == (None, *y.shape[1:])
+    for batch in (x, tf.concat([x, x, x], 0), x[:0]):
+        np.testing.assert_allclose(function(batch), call(case, algorithm)(batch, weight, bias), rtol=1e-12, atol=1e-13)
+
+
+def test_tensorflow_compiles_gradients(tf, algorithm):
+    arrays = tuple(map(tf.constant, CASE.arrays()))
+
+    def gradients(*arrays):
+        with tf.GradientTape() as tape:
+            tape.watch(arrays)
+            value = tf.reduce_sum(call(CASE, algorithm)(*arrays) ** 2)
+        return tape.gradient(value, arrays)
+
+    for ours, eager in zip(tf.function(gradients, jit_compile=True)(*arrays), gradients(*arrays), strict=True):
+        np.testing.assert_allclose(ours, eager, rtol=1e-12)
+
+
+def test_tensorflow_explains_a_graph(tf):
+    found = []
+    signature = [tf.TensorSpec((None, 3, 4, 5)), tf.TensorSpec((3, 2, 3, 4))]
+    tf.function(lambda *arrays: found.append(upconv.explain(*arrays)), signature).get_concrete_function()
+    assert found[0].output_shape == (None, 2, 6, 8)
+    assert found[0].workspace > 0
+
+
+def test_autograph_leaves_the_package_as_it_is(tf):
+    files = set()
+
+    class Two:
+        """An int that looks at who asks: what AutoGraph rewrites runs from a file of its own."""
+
+        def __index__(self):
+            files.update(Path(frame.filename).name for frame in inspect.stack())
+            return 2
+
+    assert tf.function(lambda x: upconv.conv_transpose2d(x, x, stride=Two()))(tf.ones((1, 1, 2, 2))).shape == (
+        1,
+        1,
+        4,
+        4,
+    )
+    assert {"_arguments.py", "_dispatch.py"} < files
 
 
 @pytest.mark.parametrize("variant_name", ["mxnet:plain", "mxnet:view"])

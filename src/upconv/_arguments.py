@@ -86,7 +86,8 @@ def exact_plan(
         for n in shape:
             if not hasattr(n, "__index__"):
                 raise ValueError(
-                    f"`{name}` has a size that is not known: {shape}; a Dask array learns it by compute_chunk_sizes()"
+                    f"`{name}` has a size that is not known: {shape}; a Dask array learns it by compute_chunk_sizes(), "
+                    f"a tf.function from its input_signature"
                 )
     channels_last = data_format == "channels_last"
     in_channels, size = (sample[-1], sample[:-1]) if channels_last else (sample[0], sample[1:])

@@ -85,11 +85,12 @@ def explain(
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
     library, plan, batched, route = resolve(None, x, weight, bias, algorithm, *geometry)
+    batch = 1 if not batched or x.shape[0] is None else x.shape[0]  # a graph may not know it: bytes of one image, then
     return Explanation(
         library=library.name,
         version=sys.modules[library.module.partition(".")[0]].__version__,
         algorithm=route.algorithm,
         reason="; ".join((route.lowering.reason(plan), *route.refusals)),
         output_shape=(*x.shape[:batched], *plan.image_shape),
-        workspace=route.lowering.workspace(plan, x.shape[0] if batched else 1, itemsize(dtype_name(library, x.dtype))),
+        workspace=route.lowering.workspace(plan, batch, itemsize(dtype_name(library, x.dtype))),
     )

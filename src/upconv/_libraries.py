@@ -35,7 +35,7 @@ class Library(namedtuple("Library", "name module array algorithms dtypes tested"
     name : str
         What errors, `explain` and the folder of its lowerings, ``_lower/_<name>``, call it.
     module, array : str
-        Where users find the array class, and its name.
+        Where users find the array class, and its name; several names with spaces between them.
     algorithms : tuple of str
         The lowerings in its folder, in order of preference; the last takes every call that the library can.
     dtypes : tuple of str
@@ -70,6 +70,14 @@ LIBRARIES = (
         module="jax",
         array="Array",
         algorithms=("native", "lhs_dilation", "generic"),
+        dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
+        tested="CI",
+    ),
+    Library(
+        "tensorflow",
+        module="tensorflow",
+        array="Tensor Variable",
+        algorithms=("native", "generic"),
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),
@@ -122,7 +130,7 @@ def owner(array: Any) -> Library | None:
         return None
     for library in LIBRARIES:
         module = sys.modules.get(library.module)
-        if module is not None and isinstance(array, getattr(module, library.array)):
+        if module is not None and any(isinstance(array, getattr(module, name)) for name in library.array.split()):
             _OWNERS[type(array)] = library
             return library
     return None
@@ -176,6 +184,10 @@ def lowerings(name: str) -> Mapping[str, Lowering]:
             from upconv._lower import _jax
 
             found = _jax.LOWERINGS
+        elif name == "tensorflow":
+            from upconv._lower import _tensorflow
+
+            found = _tensorflow.LOWERINGS
         elif name == "mxnet":
             from upconv._lower import _mxnet
 

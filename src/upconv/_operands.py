@@ -27,9 +27,10 @@ def common_library(x: Any, weight: Any, bias: Any) -> Library:
     if library.name == "torch":
         _refuse_sparse("x", x)
         _refuse_sparse("weight", weight)
-    if dtype_name(library, x.dtype) not in library.dtypes:
+    dtype = dtype_name(library, x.dtype)
+    if dtype not in library.dtypes:
         raise TypeError(
-            f"`x` has dtype {x.dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
+            f"`x` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
         )
     return library
 
@@ -53,8 +54,10 @@ def _agree(library: Library, x: Any, name: str, array: Any) -> None:
             f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
             f"nothing is copied between libraries unasked"
         )
-    if array.dtype != x.dtype and dtype_name(library, array.dtype) != dtype_name(library, x.dtype):
-        raise TypeError(f"`x` has dtype {x.dtype} and `{name}` has {array.dtype}; convert one of them")
+    if array.dtype != x.dtype:
+        ours, other = dtype_name(library, x.dtype), dtype_name(library, array.dtype)
+        if ours != other:
+            raise TypeError(f"`x` has dtype {ours} and `{name}` has {other}; convert one of them")
     here, there = _device(library, x), _device(library, array)
     if here != there and here is not None and there is not None:
         raise ValueError(f"`x` is on device {here} and `{name}` on {there}; move one of them")
@@ -65,6 +68,8 @@ def _device(library: Library, array: Any) -> Any:
         # An array that is not committed goes wherever the others are, and a traced one has no device yet.
         tracer = sys.modules["jax"].core.Tracer
         return None if isinstance(array, tracer) or not array.committed else array.sharding.device_set
+    if library.name == "tensorflow" and not sys.modules["tensorflow"].executing_eagerly():
+        return None  # a graph is placed when it runs
     return array.ctx if library.name == "mxnet" else getattr(array, "device", None)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from upconv._cli.arrays import Arrays
 
-__all__ = ["ARRAYS", "Dask", "Jax", "NumPy", "Strict", "Torch", "Unavailable", "load"]
+__all__ = ["ARRAYS", "Dask", "Jax", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
 
 
 class Unavailable(Exception):  # noqa: N818  a library that is not there is no error
@@ -93,6 +93,36 @@ class Jax(Arrays):
             self.xp.config.update(name, before)
 
 
+class TensorFlow(Arrays):
+    """TensorFlow, eagerly, on its default device."""
+
+    module = "tensorflow"
+
+    def make(self, values: Any, dtype: str) -> Any:
+        return self.xp.cast(self.xp.constant(np.asarray(values)), dtype)
+
+    def to_numpy(self, y: Any) -> Any:
+        return (self.xp.cast(y, "float32") if y.dtype == "bfloat16" else y).numpy()
+
+    def device(self, x: Any) -> str:
+        return str(x.device).rpartition("device:")[2]  # "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    def own(self, x: Any, weight: Any, stride: int, crop: int) -> Any:
+        tf = self.xp
+        size = [(n - 1) * stride + k - 2 * crop for n, k in zip(x.shape[2:], weight.shape[2:], strict=True)]
+        channels = [
+            tf.nn.conv2d_transpose(
+                tf.transpose(x[:, c : c + 1], (0, 2, 3, 1)),
+                tf.transpose(weight[c : c + 1], (2, 3, 1, 0)),
+                (x.shape[0], *size, 1),
+                stride,
+                [(0, 0), (crop, crop), (crop, crop), (0, 0)],
+            )
+            for c in range(x.shape[1])  # it has no groups
+        ]
+        return tf.transpose(tf.concat(channels, -1), (0, 3, 1, 2))
+
+
 class Dask(Arrays):
     """Dask, in two chunks along the longest axis."""
 
@@ -117,7 +147,7 @@ class Strict(Arrays):
         return "cpu"
 
 
-ARRAYS = {"numpy": NumPy, "torch": Torch, "jax": Jax, "dask": Dask, "strict": Strict}
+ARRAYS = {"numpy": NumPy, "torch": Torch, "jax": Jax, "tensorflow": TensorFlow, "dask": Dask, "strict": Strict}
 
 
 def load(library: str) -> Arrays:

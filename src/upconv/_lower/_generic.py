@@ -21,10 +21,19 @@ __all__ = ["Generic"]
 
 
 class Generic:
-    """The lowering for one namespace; ``device`` reads an array's device, where new arrays must be told theirs."""
+    """The lowering for one namespace.
 
-    def __init__(self, xp: Any, device: Callable[[Any], Any] = lambda array: None) -> None:
-        self.xp, self.device = xp, device
+    ``device`` reads an array's device, where new arrays must be told theirs; ``shape`` its shape, where the array's own
+    does not know the batch.
+    """
+
+    def __init__(
+        self,
+        xp: Any,
+        device: Callable[[Any], Any] = lambda array: None,
+        shape: Callable[[Any], tuple[Any, ...]] = lambda array: array.shape,
+    ) -> None:
+        self.xp, self.device, self.shape = xp, device, shape
 
     def refusal(self, plan: Plan, x: Any) -> str:
         """Take everything."""
@@ -50,7 +59,7 @@ class Generic:
         if plan.channels_last:
             x = xp.moveaxis(x, -1, 1)
         if plan.is_empty:
-            y = self._zeros(x, (x.shape[0], plan.out_channels, *plan.out))
+            y = self._zeros(x, (self.shape(x)[0], plan.out_channels, *plan.out))
         else:
             y = self._interleave(plan, self._phases(plan, x, weight))
         if bias is not None:
@@ -67,7 +76,7 @@ class Generic:
                 phase = tuple(tap.phase for tap in taps)
                 term = self._term(plan, x, weight, taps)
                 phases[phase] = phases[phase] + term if phase in phases else term
-        zero = self._zeros(x, (x.shape[0], plan.out_channels, *plan.phase_size))
+        zero = self._zeros(x, (self.shape(x)[0], plan.out_channels, *plan.phase_size))
         return [phases.get(phase, zero) for phase in product(*map(range, plan.stride))]
 
     def _term(self, plan: Plan, x: Any, weight: Any, taps: tuple[Tap, ...]) -> Any:
@@ -85,10 +94,10 @@ class Generic:
 
     def _surround(self, array: Any, axis: int, before: int, after: int) -> Any:
         """Append zeros on both sides of one axis."""
-        parts = [array]
+        parts, shape = [array], self.shape(array)
         for n, at in ((before, 0), (after, 2)):
             if n:
-                parts.insert(at, self._zeros(array, (*array.shape[:axis], n, *array.shape[axis + 1 :])))
+                parts.insert(at, self._zeros(array, (*shape[:axis], n, *shape[axis + 1 :])))
         return array if len(parts) == 1 else self.xp.concat(parts, axis=axis)
 
     def _interleave(self, plan: Plan, phases: list[Any]) -> Any:
@@ -96,9 +105,9 @@ class Generic:
         for axis, s in reversed(list(enumerate(plan.stride, start=2))):
             if s > 1:
                 stacks = [self.xp.stack(phases[k : k + s], axis=axis + 1) for k in range(0, len(phases), s)]
-                phases = [
-                    self.xp.reshape(y, (*y.shape[:axis], y.shape[axis] * s, *y.shape[axis + 2 :])) for y in stacks
-                ]
+                shape = self.shape(stacks[0])
+                shape = (*shape[:axis], shape[axis] * s, *shape[axis + 2 :])
+                phases = [self.xp.reshape(y, shape) for y in stacks]
         return phases[0][(..., *(slice(0, n) for n in plan.out))]
 
     def _zeros(self, like: Any, shape: tuple[int, ...]) -> Any:

@@ -1,0 +1,104 @@
+"""TensorFlow's own ops, `tf.nn.conv2d_transpose`, also for one axis, and `tf.nn.conv3d_transpose`.
+
+They take channels last, the kernel as (*K, C_out, C_in), and the output's size, from which the crop must follow. In 2-D
+explicit padding says any crop in front, and behind any that appends less than a stride; in 3-D 'VALID' says none. What
+they cannot say is grown and cropped from the whole result. float16 and bfloat16 go through float32.
+
+They have no groups and no integers, and their CPU kernels no dilation; a graph does not know yet where it will run.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import tensorflow as tf
+
+from upconv._plan import Plan
+
+__all__ = ["lower", "reason", "refusal", "workspace"]
+
+OPS = ("tf.nn.conv2d_transpose", "tf.nn.conv2d_transpose", "tf.nn.conv3d_transpose")
+HALVES = ("float16", "bfloat16")
+FLOATING = ("float32", "float64", *HALVES)
+Pairs = list[tuple[int, int]]
+
+
+def refusal(plan: Plan, x: Any) -> str:
+    """Refuse what the ops have no kernel for."""
+    if plan.rank > len(OPS):
+        return f"{plan.rank} spatial axes: TensorFlow's ops have at most {len(OPS)}"
+    if plan.groups > 1:
+        return "groups: TensorFlow's ops have none"
+    if max(plan.dilation) > 1:
+        return "dilation: TensorFlow's kernels for CPUs have none"
+    if plan.is_empty:
+        return "an empty image: TensorFlow's ops refuse or size it otherwise"
+    return "" if x.dtype.name in FLOATING else f"{x.dtype.name}: TensorFlow's ops are for real floating numbers"
+
+
+def reason(plan: Plan) -> str:
+    """Say how."""
+    op = OPS[plan.rank - 1]
+    _, _, grow, crop = _words(plan)
+    if not any(map(any, grow + crop)):
+        return f"{op}, whose own arguments say this crop"
+    return f"{op}, then grown by {grow} and cropped by {crop}"
+
+
+def workspace(plan: Plan, batch: int, itemsize: int) -> int:
+    """The kernel, and input and result where their channels move, and the result before it is cropped."""
+    _, size, grow, crop = _words(plan)
+    kernel = plan.in_channels * plan.out_channels * prod(plan.kernel)
+    moved = 0 if plan.channels_last else plan.in_channels * prod(plan.size) + plan.out_channels * prod(plan.out)
+    whole = plan.out_channels * prod(size) if any(map(any, grow + crop)) else 0
+    return (kernel + batch * (moved + whole)) * max(4, itemsize)
+
+
+def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    """Call the op with channels last; grow and crop what is left."""
+    dtype, last = x.dtype, [0, *range(2, plan.rank + 2), 1]
+    if dtype.name in HALVES:
+        x, weight, bias = (a if a is None else tf.cast(a, tf.float32) for a in (x, weight, bias))
+    if not plan.channels_last:
+        x = tf.transpose(x, last)
+    y = _op(plan, x, tf.transpose(weight, [*range(2, plan.rank + 2), 1, 0]))
+    if bias is not None:
+        y = y + bias  # after growing, because it is for what is appended too
+    if not plan.channels_last:
+        y = tf.transpose(y, [0, plan.rank + 1, *range(1, plan.rank + 1)])
+    return tf.cast(y, dtype)
+
+
+def _op(plan: Plan, x: Any, kernel: Any) -> Any:
+    padding, size, grow, crop = _words(plan)
+    batch = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+    if plan.rank == 3:
+        y = tf.nn.conv3d_transpose(x, kernel, (batch, *size, plan.out_channels), plan.stride, "VALID")
+    else:
+        flat = (1,) * (2 - plan.rank)  # one spatial axis is the second of two
+        pads = [(0, 0), *((0, 0) for _ in flat), *padding, (0, 0)]
+        if flat:
+            x, kernel = x[:, None, ...], kernel[None, ...]
+        y = tf.nn.conv2d_transpose(x, kernel, (batch, *flat, *size, plan.out_channels), (*flat, *plan.stride), pads)
+        if flat:
+            y = y[:, 0, ...]
+    if any(map(any, grow)):
+        y = tf.pad(y, [(0, 0), *grow, (0, 0)])
+    if any(map(any, crop)):
+        y = y[(slice(None), *(slice(lo, lo + n) for (lo, _), n in zip(crop, plan.out, strict=True)))]
+    return y
+
+
+def _words(plan: Plan) -> tuple[Pairs, list[int], Pairs, Pairs]:
+    """Return the op's padding and size, and what is grown and then cropped from its result."""
+
+    def say(s: int, lo: int, hi: int, out: int) -> tuple[tuple[int, int], int, tuple[int, int], tuple[int, int]]:
+        none = (0, 0)
+        if lo >= 0 and hi > -s and (plan.rank < 3 or (lo == 0 and hi <= 0)):
+            return (lo, max(0, hi)), out, none, none
+        return none, out + lo + hi, (max(0, -lo), max(0, -hi)), (max(0, lo), max(0, hi))
+
+    axes = zip(plan.stride, plan.lo, plan.hi, plan.out, strict=True)
+    padding, size, grow, crop = map(list, zip(*(say(*axis) for axis in axes), strict=True))
+    return padding, size, grow, crop
