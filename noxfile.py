@@ -8,7 +8,8 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.error_on_missing_interpreters = True
+# tests-mxnet names its Python; where that one is missing, it is passed over with a word.
+nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2024.4"
 
 # Versions for every session stand in one file, so that a run today is the run of tomorrow. PyTorch among them: left to

@@ -2,6 +2,7 @@
 
 import ast
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -323,8 +324,7 @@ def test_sizes_that_are_not_known_yet(library):
 
 def test_ints_of_other_kinds_are_ints(plain):
     x, weight = plain.make(np.ones(X)), plain.make(np.ones(W))
-    strides = [2, np.int64(2), [2, 2], (np.int8(2), 2), range(2, 3), np.asarray(2)]
-    strides[4] = [*range(2, 3), 2]
+    strides = [2, np.int64(2), [2, 2], (np.int8(2), 2), np.asarray(2)]
     shapes = {tuple(upconv.conv_transpose2d(x, weight, stride=stride).shape) for stride in strides}
     assert shapes == {(2, 2, 7, 10)}
 
@@ -339,6 +339,7 @@ def test_every_raise_is_reached(library, plain):
     test_refusals_of_shapes(3, TypeError, "`x_shape`")
     test_fixed_ranks_refuse_others(plain)
     test_mixed_and_unknown_dtypes(plain)
+    alone = library.name if find_spec("array_api_strict") is None else ""  # nothing to mix NumPy's arrays with
     with suppress(pytest.skip.Exception):
         test_mixed_libraries(plain, library)
     for test in (
@@ -358,6 +359,7 @@ def test_every_raise_is_reached(library, plain):
             if text and not any((module.__file__, line) in REACHED for line in range(node.lineno, node.end_lineno + 1)):
                 missed.append(text)
     only_here = {
+        "theirs.name": "" if alone == "numpy" else library.name,
         "sparse": "torch",
         "dense": "torch",
         "not known": "dask tensorflow",

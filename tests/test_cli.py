@@ -151,7 +151,7 @@ def test_libraries_that_are_not_there_are_rows(monkeypatch, capsys):
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
     assert "numpy    installed, but does not import: OSError: no such file: libbroken.so" in printed
-    assert 'jax      not installed: pip install "upconv[jax]"' in printed
+    assert 'jax        not installed: pip install "upconv[jax]"' in printed
 
 
 def test_what_a_command_needs_is_named(monkeypatch, capsys):

@@ -11,7 +11,7 @@ import numpy as np
 
 from upconv._cli.arrays import Arrays
 
-__all__ = ["ARRAYS", "Dask", "Jax", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
+__all__ = ["ARRAYS", "Dask", "Jax", "MXNet", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
 
 
 class Unavailable(Exception):  # noqa: N818  a library that is not there is no error
@@ -93,6 +93,30 @@ class Jax(Arrays):
             self.xp.config.update(name, before)
 
 
+class MXNet(Arrays):
+    """MXNet through its NumPy interface, on its default context."""
+
+    module = "mxnet.numpy"
+
+    def make(self, values: Any, dtype: str) -> Any:
+        return self.xp.array(np.asarray(values).astype(dtype), dtype=dtype)
+
+    def finish(self, y: Any) -> Any:
+        y.wait_to_read()
+        return y
+
+    def to_numpy(self, y: Any) -> Any:
+        return y.asnumpy()
+
+    def device(self, x: Any) -> str:
+        return str(x.ctx)
+
+    def own(self, x: Any, weight: Any, stride: int, crop: int) -> Any:
+        channels, kernel = weight.shape[0], weight.shape[2:]
+        words = {"stride": (stride,) * 2, "pad": (crop,) * 2, "num_filter": channels, "num_group": channels}
+        return import_module("mxnet").npx.deconvolution(x, weight.copy(), kernel=kernel, **words)
+
+
 class TensorFlow(Arrays):
     """TensorFlow, eagerly, on its default device."""
 
@@ -147,7 +171,15 @@ class Strict(Arrays):
         return "cpu"
 
 
-ARRAYS = {"numpy": NumPy, "torch": Torch, "jax": Jax, "tensorflow": TensorFlow, "dask": Dask, "strict": Strict}
+ARRAYS = {
+    "numpy": NumPy,
+    "torch": Torch,
+    "jax": Jax,
+    "tensorflow": TensorFlow,
+    "mxnet": MXNet,
+    "dask": Dask,
+    "strict": Strict,
+}
 
 
 def load(library: str) -> Arrays:

@@ -33,7 +33,7 @@ class Report:
     def miss(self, library: str, why: Exception) -> None:
         """Add the row of a library that cannot be imported; why, and what to do, is a line below the table."""
         self.table.add_row(library, "missing", style="dim")
-        self.missing.append(f"{library:8} {why}")
+        self.missing.append(f"{library:10} {why}")
 
     def print(self, legend: str) -> None:
         """Print rows, legend and faults."""
