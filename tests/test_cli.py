@@ -150,7 +150,7 @@ def test_libraries_that_are_not_there_are_rows(monkeypatch, capsys):
     monkeypatch.setitem(ARRAYS, "numpy", type("Broken", (Broken,), {"module": "numpy"}))
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
-    assert "numpy    installed, but does not import: OSError: no such file: libbroken.so" in printed
+    assert "numpy      installed, but does not import: OSError: no such file: libbroken.so" in printed
     assert 'jax        not installed: pip install "upconv[jax]"' in printed
 
 
