@@ -14,12 +14,12 @@ pytestmark = pytest.mark.value
 def small_tiles(request, library, monkeypatch):
     if library.name != "numpy":
         pytest.skip(f"{library.name} has no lowering in tiles")
-    from upconv._lower._numpy import overlap_add
+    from upconv._lower._numpy import _schedule
 
-    monkeypatch.setattr(overlap_add, "TILE_BYTES", request.param)
-    overlap_add._schedule.cache_clear()
+    monkeypatch.setattr(_schedule, "TILE_BYTES", request.param)
+    _schedule.make_schedule.cache_clear()
     yield
-    overlap_add._schedule.cache_clear()
+    _schedule.make_schedule.cache_clear()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

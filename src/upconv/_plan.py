@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-__all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan"]
+__all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
 
 # Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
 # two modules takes 25 ms where the whole package may take 30.
@@ -90,6 +90,30 @@ def make_plan(
         taps=tuple(_taps(*axis) for axis in axes),
         symmetric=_symmetric(stride, dilation, lo, hi),
     )
+
+
+def part(plan: Plan, axis: int, start: int, stop: int) -> tuple[Plan, slice]:
+    """Return the plan of the outputs ``start:stop`` of one axis, and the inputs of that axis that it takes."""
+    i, k, s, d, lo = (values[axis] for values in (plan.size, plan.kernel, plan.stride, plan.dilation, plan.lo))
+    first = min(i, max(0, -((d * (k - 1) - lo - start) // s)))
+    last = max(first, min(i, (stop - 1 + lo) // s + 1))
+
+    def put(values: tuple[int, ...], value: int) -> tuple[int, ...]:
+        return (*values[:axis], value, *values[axis + 1 :])
+
+    taken = make_plan(
+        in_channels=plan.in_channels,
+        out_channels=plan.out_channels,
+        groups=plan.groups,
+        size=put(plan.size, last - first),
+        kernel=plan.kernel,
+        stride=plan.stride,
+        dilation=plan.dilation,
+        out=put(plan.out, stop - start),
+        lo=put(plan.lo, lo + start - first * s),
+        channels_last=plan.channels_last,
+    )
+    return taken, slice(first, last)
 
 
 def _phase_size(out: int, s: int) -> int:

@@ -3,7 +3,8 @@
 One matrix product turns a tile of input rows into columns, (C_out * taps, positions); each tap's columns are then added
 into a window that holds the output phase by phase, so that every addition runs over contiguous samples whatever the
 stride. Rows that no later tile reaches leave the window for the output, where the phases interleave; the few rows that
-overlap the next tile stay. So the workspace does not grow with the image, every product is computed once, and every
+overlap the next tile stay; a row that is longer than a tile is halved first. So the workspace does not grow with the
+image, every product is computed once, and every
 output sample is written once, in its own dtype: float16 and bfloat16 are added in float32 and rounded there.
 
     window   (*stride, C_out, N, rows + overlap, *phase_size[1:])     axis 0 is streamed, the others are whole
@@ -14,47 +15,14 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from upconv._plan import Plan
+from upconv._lower._numpy._schedule import ALL, Schedule, make_schedule, row_bytes, too_long
+from upconv._plan import Plan, part
 
 __all__ = ["lower", "reason", "refusal", "workspace"]
-
-TILE_BYTES = 8 << 20
-ALL = slice(None)
-Index = tuple[Any, ...]
-
-
-class _Tile(NamedTuple):
-    """Images, output channels of one group, and input rows taken at a time."""
-
-    images: int
-    channels: int
-    rows: int
-
-
-class _Move(NamedTuple):
-    """One tap: ``columns[column]`` is added to one phase of the window, from row ``at`` on, at ``place`` in a row."""
-
-    column: Index
-    phase: Index
-    at: int
-    place: Index
-
-
-class _Schedule(NamedTuple):
-    """All that follows from the plan, made once: a call on tiny arrays costs little else."""
-
-    tile: _Tile
-    begin: int  # rows before `begin` and from `end` on are cropped whole
-    end: int
-    low: int  # input row p reaches the rows p + low to p + low + overlap of the phases
-    overlap: int
-    covers: bool  # whether every row of the output is written
-    moves: tuple[_Move, ...]
-    phases: tuple[tuple[Index, Index], ...]  # a phase, and its places in the output
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -69,8 +37,10 @@ def reason(plan: Plan) -> str:
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """One tile's columns and its window."""
-    schedule = _schedule(plan, batch, max(itemsize, 4))
-    columns, window = _row_bytes(plan, max(itemsize, 4))
+    while halved := too_long(plan, max(itemsize, 4)):
+        plan, _ = part(plan, halved, 0, plan.out[halved] - plan.out[halved] // 2)
+    schedule = make_schedule(plan, batch, max(itemsize, 4))
+    columns, window = row_bytes(plan, max(itemsize, 4))
     tile = schedule.tile
     return tile.images * tile.channels * (tile.rows * columns + (tile.rows + schedule.overlap) * window)
 
@@ -87,8 +57,22 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     else:
         out = y = np.empty((batch, plan.out_channels, *plan.out), dtype)
     fill: Any = 0 if bias is None else np.asarray(bias).astype(work).reshape(-1, *(1,) * (plan.rank + 1))
+    _tiles(plan, x, weight, fill, out)
+    return y
 
-    schedule = _schedule(plan, batch, work.itemsize)
+
+def _tiles(plan: Plan, x: Any, weight: Any, fill: Any, out: Any) -> None:
+    """Stream each tile; where not even one row of one channel fits, compute the halves of its longest axis."""
+    batch, work = x.shape[0], weight.dtype
+    halved = too_long(plan, work.itemsize)
+    if halved:
+        half = plan.out[halved] // 2
+        for start, stop in ((0, half), (half, plan.out[halved])):
+            taken, inputs = part(plan, halved, start, stop)
+            along = (ALL,) * (halved + 2)
+            _tiles(taken, x[(*along, inputs)], weight, fill, out[(*along, slice(start, stop))])
+        return
+    schedule = make_schedule(plan, batch, work.itemsize)
     tile, taps = schedule.tile, prod(plan.kernel)
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
     for n in range(0, batch, tile.images):
@@ -98,12 +82,11 @@ def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
             ours = slice(group * ins, group * ins + ins)
             matrix = weight[ours, first:last].reshape(ins, (last - first) * taps).T
             channels = slice(group * outs + first, group * outs + last)
-            background = fill if bias is None else fill[channels]
+            background = fill[channels] if np.ndim(fill) else fill
             _stream(plan, schedule, x[images, ours], matrix, background, out[images, channels])
-    return y
 
 
-def _stream(plan: Plan, schedule: _Schedule, x: Any, matrix: Any, fill: Any, out: Any) -> None:
+def _stream(plan: Plan, schedule: Schedule, x: Any, matrix: Any, fill: Any, out: Any) -> None:
     """Overlap-add all rows of ``x``, (n, C_in, *size), into ``out``, (n, C_out, *out), a tile of rows at a time."""
     (n, channels), (_, _, tile_rows) = out.shape[:2], schedule.tile
     begin, end, overlap = schedule.begin, schedule.end, schedule.overlap
@@ -134,7 +117,7 @@ def _stream(plan: Plan, schedule: _Schedule, x: Any, matrix: Any, fill: Any, out
             window[(*(ALL,) * (plan.rank + 2), slice(overlap, None))] = fill
 
 
-def _interleave(schedule: _Schedule, window: Any, out: Any, q: int, rows: int) -> None:
+def _interleave(schedule: Schedule, window: Any, out: Any, q: int, rows: int) -> None:
     """Write the first rows of the window, rows ``q`` onwards of every phase, to their places in the output."""
     for phase, places in schedule.phases:
         target = out[places]
@@ -148,44 +131,3 @@ def _interleave(schedule: _Schedule, window: Any, out: Any, q: int, rows: int) -
 def _work(dtype: Any) -> Any:
     """The dtype to add in; bfloat16 goes by its name, because it is not NumPy's own."""
     return np.dtype("float32") if dtype.name in ("float16", "bfloat16") else dtype.newbyteorder("=")
-
-
-@lru_cache(maxsize=512)
-def _schedule(plan: Plan, batch: int, itemsize: int) -> _Schedule:
-    shifts = [tap.shift for tap in plan.taps[0] if tap.start < tap.stop] or [0]
-    low, high = min(shifts), max(shifts)
-    begin = max(0, -high)
-    end = max(begin, min(plan.size[0], plan.phase_size[0] - low))
-    moves = [
-        _Move(
-            column=(ALL, *(tap.a for tap in taps), ALL, ALL, *(slice(tap.start, tap.stop) for tap in taps[1:])),
-            phase=tuple(tap.phase for tap in taps),
-            at=taps[0].shift - low,
-            place=tuple(slice(tap.at, tap.at + tap.stop - tap.start) for tap in taps[1:]),
-        )
-        for taps in product(*plan.taps)
-        if all(tap.start < tap.stop for tap in taps)
-    ]
-    phases = [
-        (phase, (ALL, ALL, *(slice(r, None, s) for r, s in zip(phase, plan.stride, strict=True))))
-        for phase in product(*map(range, plan.stride))
-    ]
-    if not moves:
-        end = begin
-    covers = begin < end and low <= 0 and end + high >= plan.phase_size[0]
-    return _Schedule(_tile(plan, batch, itemsize), begin, end, low, high - low, covers, tuple(moves), tuple(phases))
-
-
-def _row_bytes(plan: Plan, itemsize: int) -> tuple[int, int]:
-    """Bytes of columns and of window that one row of one image and output channel takes."""
-    columns = prod(plan.kernel) * prod(plan.size[1:]) * itemsize
-    return columns, prod(plan.stride) * prod(plan.phase_size[1:]) * itemsize
-
-
-def _tile(plan: Plan, batch: int, itemsize: int) -> _Tile:
-    """Take as many rows as fit, then as many images; where not even one row of all channels fits, fewer channels."""
-    row = max(1, sum(_row_bytes(plan, itemsize)))
-    channels = max(1, min(plan.out_channels // plan.groups, TILE_BYTES // row))
-    rows = max(1, min(plan.size[0], TILE_BYTES // (row * channels)))
-    images = max(1, min(batch, TILE_BYTES // (row * channels * rows))) if rows >= plan.size[0] else 1
-    return _Tile(images, channels, rows)
