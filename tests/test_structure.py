@@ -29,9 +29,12 @@ ARRAY_LIBRARIES = (
 
 # Which modules may import which, by their names below `upconv`. Nothing else, and so no cycle.
 ARROWS = {
-    "": {"_api", "_explain"},
+    "": {"_api", "_diagram", "_explain"},
     "_api": {"_arguments", "_dispatch"},
     "_explain": {"_dispatch", "_libraries"},
+    "_diagram": {"_api", "_arguments", "_dispatch", "_drawing", "_plan"},
+    "_drawing": {"_grid", "_plan"},
+    "_grid": set(),
     "_dispatch": {"_arguments", "_libraries", "_lower._contract", "_operands", "_plan"},
     "_operands": {"_libraries"},
     "_arguments": {"_plan"},

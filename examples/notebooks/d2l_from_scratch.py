@@ -4,6 +4,8 @@
 # The book's own examples, on MXNet there and on NumPy here; the call is the same for both.
 
 # %%
+from importlib.util import find_spec
+
 import numpy as np
 
 import upconv
@@ -33,6 +35,9 @@ np.testing.assert_array_equal(
     upconv.conv_transpose2d(x4, k4, stride=2)[0, 0],
     [[0, 0, 0, 1], [0, 0, 2, 3], [0, 2, 0, 3], [4, 6, 6, 9]],
 )
+
+if find_spec("matplotlib"):  # the stride as a picture: what the last expression of a notebook's cell shows
+    figure = upconv.diagram(2, 2, stride=2)
 
 # %% [markdown]
 # A convolution with the same arguments takes 16 to 6, and the transposed one 6 to 16. The shape comes back because

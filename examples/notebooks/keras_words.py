@@ -5,6 +5,8 @@
 # there.
 
 # %%
+from importlib.util import find_spec
+
 import numpy as np
 
 import upconv
@@ -38,6 +40,10 @@ for (padding, stride), numbers in printed.items():
     y = conv2d_transpose(x, kernel, padding=padding, stride=stride)
     np.testing.assert_array_equal(y[0, :, :, 0], numbers)
     print(f"{padding}, stride {stride}: {y.shape}")
+
+# Of the full 4 x 4, 'same' keeps the middle.
+if find_spec("matplotlib"):
+    figure = upconv.diagram(2, 3, padding="same")
 
 # %% [markdown]
 # PyTorch's words. Its ``padding`` crops the result: one row and column on each side leave the middle of three.

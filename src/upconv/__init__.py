@@ -1,6 +1,7 @@
 """Transposed convolution for every array library: one call, the right answer, in the library of the array."""
 
 from upconv._api import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d, output_shape
+from upconv._diagram import diagram
 from upconv._explain import Explanation, explain
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "diagram",
     "explain",
     "output_shape",
 ]
