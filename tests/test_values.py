@@ -53,9 +53,10 @@ def test_named_geometries(case, variant, algorithm):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_both_layouts(case, plain, algorithm):
+def test_both_layouts_and_precisions(case, plain, algorithm):
     check(run(plain, case, algorithm), case)
-    check(run(plain, case, algorithm, data_format="channels_last"), case)
+    check(run(plain, case, algorithm, "float32"), case, "float32")
+    check(run(plain, case, algorithm, "float32", data_format="channels_last"), case, "float32")
 
 
 @given(case=cases(), data_format=st.sampled_from(["channels_first", "channels_last"]))
