@@ -29,8 +29,8 @@ ONEDNN = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MK
 
 def refusal(plan: Plan, x: Any) -> str:
     """Refuse what the op has no kernel for, or a wrong one."""
-    if plan.is_empty:
-        return "an empty image: MXNet's op has none"
+    if plan.is_empty or x.shape[0] == 0:
+        return "an empty image or batch: MXNet's op has none, and oneDNN fails at it in a later call"
     if x.dtype.kind != "f":
         return f"{x.dtype}: MXNet's op has no kernel for integers"
     if any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True)):
