@@ -79,3 +79,8 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.delattr(upconv, "_drawing", raising=False)
     with pytest.raises(ImportError, match=r"`diagram` needs matplotlib and NumPy: pip install .upconv\[plot\]"):
         upconv.diagram(2, 2)
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="module 'upconv' has no attribute 'picture'"):
+        upconv.picture  # noqa: B018
