@@ -20,7 +20,8 @@ PYTEST = ("pytest", "-n", "2", "-q")
 
 # What a session installs beside the library's own extra, and why.
 LIBRARIES = {
-    "numpy": ("ml_dtypes", "array-api-strict", ".[demo]"),  # bfloat16; a second library to mix with; demo and check
+    # bfloat16; a second library to mix with; demo and check; pictures
+    "numpy": ("ml_dtypes", "array-api-strict", ".[demo,plot]"),
     "strict": (),
     "torch": (".[demo]",),
     "jax": (".[demo]",),
@@ -101,7 +102,7 @@ def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
-    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo]"
+    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,plot]"
     session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)

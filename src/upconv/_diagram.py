@@ -1,4 +1,4 @@
-"""`diagram`: a picture of one geometry. Its arguments and numbers here, its ink in `_drawing`."""
+"""`diagram`: a picture of one geometry. Its arguments and numbers here, its ink in `_picture`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     PerAxis = int | Sequence[int]
+    Ints = tuple[int, ...]
     Padding = int | str | Sequence[int | tuple[int, int]]
 
 __all__ = ["diagram"]
@@ -75,13 +76,12 @@ def diagram(
     size, kernel = _sizes(size, kernel)
     shapes = (1, *size), (1, 1, *kernel), None
     plan, _ = plan_for(len(size), *shapes, stride, padding, output_padding, 1, dilation, output_size, "channels_first")
-    without, _ = plan_for(len(size), *shapes, stride, padding, 0, 1, dilation, output_size, "channels_first")
     marked = _marked(highlight, size)
     _refuse_large(plan)
     try:
         import numpy as np
 
-        from upconv._drawing import draw
+        from upconv._picture.drawing import draw
     except ImportError as error:
         raise ImportError('`diagram` needs matplotlib and NumPy: pip install "upconv[plot]"') from error
     # Nothing cropped, and zeros appended where the call appends them.
@@ -89,20 +89,16 @@ def diagram(
     x: Any = np.ones((1, *size), dtype=int)
     weight: Any = np.ones((1, 1, *kernel), dtype=int)
     counts = conv_transpose(x, weight, stride=plan.stride, padding=keep, dilation=plan.dilation)[0]
-    extra = tuple(n - fewer for n, fewer in zip(plan.out, without.out, strict=True))
-    said: dict[str, tuple[Any, Any]] = {
-        "stride": (stride, 1),
-        "padding": (padding, 0),
-        "output_padding": (output_padding, 0),
-        "dilation": (dilation, 1),
-        "output_size": (output_size, None),
-    }
+    extra = exact("output_padding", output_padding)
+    extra = (extra,) * len(size) if type(extra) is int else extra
+    said: dict[str, Any] = {"stride": (stride, 1), "padding": (padding, 0), "output_padding": (output_padding, 0)}
+    said |= {"dilation": (dilation, 1), "output_size": (output_size, None)}
     words = [f"{name}={value!r}" for name, (value, default) in said.items() if value != default]
     title = f"conv_transpose{len(size)}d({', '.join(['x', 'weight', *words])})"
     return draw(figure, plan, counts, marked, extra, title)
 
 
-def _sizes(size: Any, kernel: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _sizes(size: Any, kernel: Any) -> tuple[Ints, Ints]:
     size, kernel = exact("size", size), exact("kernel", kernel)
     size = exact_shape("size", (size, size) if type(size) is int else size)
     if len(size) not in (1, 2) or min(size) < 1:
@@ -113,7 +109,7 @@ def _sizes(size: Any, kernel: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return size, kernel
 
 
-def _marked(highlight: Any, size: tuple[int, ...]) -> tuple[int, ...]:
+def _marked(highlight: Any, size: Ints) -> Ints:
     if highlight is None:
         return tuple((i - 1) // 2 for i in size)
     given = exact("highlight", highlight)

@@ -8,14 +8,13 @@ from matplotlib.patches import Rectangle
 
 __all__ = ["MARGIN", "Grid"]
 
-Pair = tuple[int, ...]  # row and column
 MARGIN = 1.5  # samples around each grid, for arrows and labels
 
 
 class Grid:
     """Axes with one unit for each sample, whose fonts follow the size of a sample, ``inches``."""
 
-    def __init__(self, figure: Any, box: Any, label: str, shape: Pair, inches: float) -> None:
+    def __init__(self, figure: Any, box: Any, label: str, shape: tuple[int, ...], inches: float) -> None:
         self.axes = figure.add_axes(box, label=label)
         self.axes.set_axis_off()
         width, height = box[2] * figure.bbox.width, box[3] * figure.bbox.height
@@ -25,20 +24,20 @@ class Grid:
         self.points = min(12.0, 72 * inches * 0.45)
         self.shape = shape
 
-    def cell(self, place: Pair, number: Any, color: str, **style: Any) -> None:
+    def cell(self, place: tuple[int, ...], number: Any, color: str, **style: Any) -> None:
         """Fill one sample and write its number; the number's gid is its place."""
         row, column = place
         self.axes.add_patch(Rectangle((column, row), 1, 1, **style))
         middle = {"ha": "center", "va": "center_baseline", "fontsize": self.points}
         self.axes.text(column + 0.5, row + 0.5, str(number), color=color, gid=f"{row},{column}", **middle)
 
-    def frame(self, place: Pair, shape: Pair, inset: float = 0.0, **style: Any) -> None:
+    def frame(self, place: tuple[int, ...], shape: tuple[int, ...], inset: float = 0.0, **style: Any) -> None:
         """Outline some samples."""
         corner = place[1] + inset, place[0] + inset
         sides = shape[1] - 2 * inset, shape[0] - 2 * inset
         self.axes.add_patch(Rectangle(corner, *sides, fill=False, **style))
 
-    def steps(self, place: Pair, step: Pair, draw: list[bool], name: str, color: str) -> None:
+    def steps(self, place: tuple[int, ...], step: tuple[int, ...], draw: list[bool], name: str, color: str) -> None:
         """Draw arrows above and left of the grid, ``step`` samples from the middle of ``place``."""
         row, column = (n + 0.5 for n in place)
         arrow = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.6}
@@ -62,4 +61,6 @@ class Grid:
             self.axes.text((start + stop) / 2, words, text, ha="center", va="top", **label)
         else:
             self.axes.plot([line, line], [start, stop], **ends)
-            self.axes.text(words, (start + stop) / 2, text, ha="left", va="center", rotation=-90, **label)
+            self.axes.text(
+                words, (start + stop) / 2, text, ha="left", va="center", rotation=0 if text.isdigit() else -90, **label
+            )
