@@ -21,3 +21,10 @@ def test_example(block, library):
 
 def test_every_library_has_an_example(library):
     assert library.name in map(library_of, BLOCKS)
+
+
+def test_local_links_lead_somewhere():
+    root = Path(__file__).parent.parent
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (root / "README.md").read_text())
+    assert links
+    assert not [link for link in links if not (root / link).exists()]
