@@ -18,10 +18,11 @@ def checks(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_script(script, library):
+def test_script(script, library, monkeypatch):
     if library.name != "numpy":
         pytest.skip("runs in the session of numpy")
     assert checks(script) >= 5
+    monkeypatch.setenv("MPLBACKEND", "Agg")  # pictures are drawn, and no window opens
     runpy.run_path(str(script), run_name="__main__")
 
 

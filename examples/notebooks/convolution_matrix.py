@@ -4,6 +4,8 @@
 # A convolution is linear: a matrix times the flattened image. The transposed convolution is that matrix transposed.
 
 # %%
+from importlib.util import find_spec
+
 import numpy as np
 
 import upconv
@@ -70,6 +72,12 @@ assert not y.any()
 for i, j, ki, kj in np.ndindex(4, 4, 3, 3):
     y[i * 4 + ki, j * 4 + kj] += x[i, j]
 np.testing.assert_array_equal(upconv.conv_transpose2d(x[None], np.ones((1, 1, 3, 3)), stride=4, output_padding=1)[0], y)
+
+# The gaps in a picture, and the zeros that `output_padding` appends where nothing was cropped.
+if find_spec("matplotlib"):
+    from matplotlib import pyplot as plt
+
+    upconv.diagram(4, 3, stride=4, output_padding=1, figure=plt.figure(figsize=(8, 6)))
 
 
 # %% [markdown]

@@ -36,8 +36,12 @@ np.testing.assert_array_equal(
     [[0, 0, 0, 1], [0, 0, 2, 3], [0, 2, 0, 3], [4, 6, 6, 9]],
 )
 
-if find_spec("matplotlib"):  # the stride as a picture: what the last expression of a notebook's cell shows
-    figure = upconv.diagram(2, 2, stride=2)
+# Both in pictures: one sample left of three, and copies that touch without overlapping.
+if find_spec("matplotlib"):
+    from matplotlib import pyplot as plt
+
+    upconv.diagram(2, 2, padding=1, figure=plt.figure(figsize=(8, 3.5)))
+    upconv.diagram(2, 2, stride=2, figure=plt.figure(figsize=(8, 4)))
 
 # %% [markdown]
 # A convolution with the same arguments takes 16 to 6, and the transposed one 6 to 16. The shape comes back because

@@ -41,9 +41,11 @@ for (padding, stride), numbers in printed.items():
     np.testing.assert_array_equal(y[0, :, :, 0], numbers)
     print(f"{padding}, stride {stride}: {y.shape}")
 
-# Of the full 4 x 4, 'same' keeps the middle.
+# 'same' at stride 2 in a picture: of an odd crop, the larger half goes at the back.
 if find_spec("matplotlib"):
-    figure = upconv.diagram(2, 3, padding="same")
+    from matplotlib import pyplot as plt
+
+    upconv.diagram(2, 3, stride=2, padding="same", figure=plt.figure(figsize=(8, 4)))
 
 # %% [markdown]
 # PyTorch's words. Its ``padding`` crops the result: one row and column on each side leave the middle of three.
