@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,6 @@ class Variant:
 def variants(library):
     """All variants of a library; imports it."""
     return MAKERS[library]()
-
-
-def namespace(library):
-    """The module with the library's functions, by its array-API names as far as it has them."""
-    return import_module({"jax": "jax.numpy", "dask": "dask.array", "strict": "array_api_strict"}.get(library, library))
 
 
 def _numpy():

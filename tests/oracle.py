@@ -1,7 +1,5 @@
 """The definition, as loops. Imports nothing from upconv, and shares no formula with a lowering."""
 
-import itertools
-
 import numpy as np
 
 
@@ -31,18 +29,12 @@ def exact_and_bound(x, weight, bias, *geometry, eps, terms_factor=2):
     return conv_transpose(*wider, *geometry), terms_factor * n * eps * conv_transpose(*magnitudes, *geometry)
 
 
-def receptive_field(x, weight, marked, *geometry):
+def receptive_field(weight, marked, *geometry):
     """Return which outputs a marked input can reach through any tap."""
-    ones = np.ones(weight.shape)
-    return conv_transpose(marked.astype(float), ones, None, *geometry) > 0
+    return conv_transpose(marked, np.ones(weight.shape), None, *geometry) > 0
 
 
 def full(size, kernel, stride, dilation):
     """Sizes before cropping."""
     axes = zip(size, kernel, stride, dilation, strict=True)
     return tuple(max(0, (i - 1) * s + d * (k - 1) + 1) for i, k, s, d in axes)
-
-
-def all_pairs(values, count):
-    """Every choice of ``count`` values."""
-    return list(itertools.product(values, repeat=count))
