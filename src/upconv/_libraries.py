@@ -91,6 +91,14 @@ LIBRARIES = (
         tested="CI",
     ),
     Library(
+        "cupy",
+        module="cupy",
+        array="ndarray",
+        algorithms=("raw", "generic"),
+        dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
+        tested="untested",
+    ),
+    Library(
         "dask",
         module="dask.array",
         array="Array",
@@ -192,6 +200,10 @@ def lowerings(name: str) -> Mapping[str, Lowering]:
             from upconv._lower import _mxnet
 
             found = _mxnet.LOWERINGS
+        elif name == "cupy":
+            from upconv._lower import _cupy
+
+            found = _cupy.LOWERINGS
         elif name == "dask":
             from upconv._lower import _dask
 
