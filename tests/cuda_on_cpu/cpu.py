@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CACHE = Path(tempfile.gettempdir()) / f"upconv-cuda-on-cpu-{os.getuid()}"
 COMPILER = shutil.which("g++")
-FLAGS = ("-std=c++20", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas")
+FLAGS = ("-std=c++20", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas")
 
 
 class Broken(Exception):

@@ -5,6 +5,7 @@
 // does together, the last lane to arrive does for all. Every access to global memory must lie within an array; every
 // address may be written once.
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -36,8 +37,11 @@ struct Region { std::uintptr_t begin, end; };
 struct Copy { void* to; const void* from; int bytes; bool real; };
 struct Lane { float* c; const unsigned *a, *b; };
 struct Warp { int arrived = 0; Lane lanes[32]; };
+// A context starts a fiber; jumps switch between those that run, which spares the two system calls of swapcontext.
 struct Fiber {
     ucontext_t context;
+    jmp_buf place;
+    bool started;
     std::vector<char> stack;
     State state;
     std::vector<std::vector<Copy>> copies;  // the last group is open
@@ -48,7 +52,7 @@ static std::vector<Warp> warps;
 static std::vector<Region> regions;
 static std::unordered_set<std::uintptr_t> written;
 static std::string error;
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 static int current;
 static void (*body)();
 
@@ -66,7 +70,14 @@ static bool inside(const void* at, std::size_t bytes) {
 static void pause(State state) {
     Fiber& fiber = fibers[current];
     fiber.state = state;
-    swapcontext(&fiber.context, &scheduler);
+    if (!_setjmp(fiber.place)) _longjmp(scheduler, 1);
+}
+
+static void resume(Fiber& fiber) {
+    if (_setjmp(scheduler)) return;
+    if (fiber.started) _longjmp(fiber.place, 1);
+    fiber.started = true;
+    setcontext(&fiber.context);
 }
 
 static void land(std::size_t in_flight) {
@@ -82,8 +93,7 @@ static void start() {
     body();
     for (const auto& group : fibers[current].copies)
         if (!group.empty()) fail("a copy that nobody waited for");
-    fibers[current].state = DONE;
-    swapcontext(&fibers[current].context, &scheduler);
+    pause(DONE);
 }
 
 static void run_block(int threads, std::mt19937& random) {
@@ -95,6 +105,7 @@ static void run_block(int threads, std::mt19937& random) {
         Fiber& fiber = fibers[k];
         fiber.stack.resize(1 << 16);
         fiber.state = READY;
+        fiber.started = false;
         fiber.copies.assign(1, {});
         getcontext(&fiber.context);
         fiber.context.uc_stack = {fiber.stack.data(), 0, fiber.stack.size()};
@@ -110,7 +121,7 @@ static void run_block(int threads, std::mt19937& random) {
             if (fibers[k].state == READY) {
                 moved = true;
                 threadIdx.x = current = k;
-                swapcontext(&scheduler, &fibers[k].context);
+                resume(fibers[k]);
             }
         }
         for (const Fiber& fiber : fibers) done += fiber.state == DONE, at_barrier += fiber.state == AT_BARRIER;
@@ -123,18 +134,24 @@ static void run_block(int threads, std::mt19937& random) {
     }
 }
 
-// c (16 x 8) += a (16 x 8 words) b (8 words x 8), in the layout of the fragments of mma.sync.
-template <class Product>
-static void warp_mma(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], Product product) {
+// c (16 x 8) += a (16 x 8 words) b (8 words x 8), in the layout of the fragments of mma.sync. A word has `parts` numbers.
+template <class Part>
+static void warp_mma(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], int parts, Part part) {
     Warp& warp = warps[current / 32];
     warp.lanes[current % 32] = {c, a, b};
     if (++warp.arrived < 32) return pause(IN_WARP);
+    float left[16][16], right[8][16];
+    for (int word = 0; word < 8; ++word)
+        for (int k = 0; k < parts; ++k) {
+            for (int row = 0; row < 16; ++row)
+                left[row][word * parts + k] = part(warp.lanes[row % 8 * 4 + word % 4].a[row / 8 + word / 4 * 2], k);
+            for (int column = 0; column < 8; ++column)
+                right[column][word * parts + k] = part(warp.lanes[column * 4 + word % 4].b[word / 4], k);
+        }
     for (int row = 0; row < 16; ++row)
         for (int column = 0; column < 8; ++column) {
             float& sum = warp.lanes[row % 8 * 4 + column / 2].c[row / 8 * 2 + column % 2];
-            for (int word = 0; word < 8; ++word)
-                product(sum, warp.lanes[row % 8 * 4 + word % 4].a[row / 8 + word / 4 * 2],
-                        warp.lanes[column * 4 + word % 4].b[word / 4]);
+            for (int k = 0; k < 8 * parts; ++k) sum += left[row][k] * right[column][k];
         }
     warp.arrived = 0;
     for (int k = current / 32 * 32; k < current / 32 * 32 + 32; ++k) fibers[k].state = READY;
@@ -199,20 +216,14 @@ template <int IN_FLIGHT>
 DEVICE void copies_landed() { cpu::land(IN_FLIGHT); }
 
 DEVICE void mma_f16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, [](float& sum, unsigned a, unsigned b) {
-        sum += float_of_f16(static_cast<unsigned short>(a)) * float_of_f16(static_cast<unsigned short>(b));
-        sum += float_of_f16(static_cast<unsigned short>(a >> 16)) * float_of_f16(static_cast<unsigned short>(b >> 16));
-    });
+    cpu::warp_mma(c, a, b, 2, [](unsigned word, int k) { return float_of_f16(static_cast<unsigned short>(word >> 16 * k)); });
 }
 DEVICE void mma_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, [](float& sum, unsigned a, unsigned b) {
-        sum += float_of_bits(a << 16) * float_of_bits(b << 16);
-        sum += float_of_bits(a & 0xffff0000) * float_of_bits(b & 0xffff0000);
-    });
+    cpu::warp_mma(c, a, b, 2, [](unsigned word, int k) { return float_of_bits(word >> 16 * k << 16); });
 }
 DEVICE void mma_tf32(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, [](float& sum, unsigned a, unsigned b) {
-        if (a & 0x1fff || b & 0x1fff) cpu::fail("a tf32 with more bits than it has");
-        sum += float_of_bits(a) * float_of_bits(b);
+    cpu::warp_mma(c, a, b, 1, [](unsigned word, int) {
+        if (word & 0x1fff) cpu::fail("a tf32 with more bits than it has");
+        return float_of_bits(word);
     });
 }

@@ -28,8 +28,8 @@ class Device(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def choose(plan: Plan, batch: int, dtype: str, layout: int, device: Device, *, tf32: bool = False) -> Form:
-    """Pick a form; ``layout`` says which inputs lie side by side."""
+def choose(plan: Plan, batch: int, dtype: str, device: Device, *, by_channel: bool = False, tf32: bool = False) -> Form:
+    """Pick a form; ``by_channel`` says that neighbouring channels, and not positions, lie side by side in memory."""
     name = DTYPES[dtype]
     if name == "F32" and tf32 and device.capability >= 80:
         name = "TF32"
@@ -41,12 +41,11 @@ def choose(plan: Plan, batch: int, dtype: str, layout: int, device: Device, *, t
         return Form("F32" if name == "TF32" else name, "direct", outs=1 if outs == 1 else 4)
 
     tiles = TILES[name] if tensor or name != "BF16" else NARROW
-    layout = layout if tensor else min(layout, 1)
 
     def form(*, merged: bool) -> Form:
         columns = outs * (prod(plan.stride) if merged else 1)
         tile = next((tile for tile in tiles if 2 * columns > tile.BM), tiles[-1])
-        return Form(name, "tile", tensor, tile, merged, layout)
+        return Form(name, "tile", tensor, tile, merged, by_channel)
 
     found = form(merged=False)
     axes = zip(plan.kernel, plan.stride, plan.dilation, strict=True)

@@ -61,7 +61,7 @@ class Form(NamedTuple):
     tensor: bool = False  # on tensor cores
     tile: Tile = NARROW[0]
     merged: bool = False  # all output phases as columns of one product
-    layout: int = 0  # which inputs lie side by side: 0 positions, 1 channels, 2 pairs of channels in aligned words
+    by_channel: bool = False  # neighbouring threads load neighbouring channels: halves by aligned pairs
     splits: int = 1  # parts into which the sum is divided, for want of blocks
     outs: int = 1  # direct: output channels that one thread sums
 
@@ -75,11 +75,11 @@ class Spec(NamedTuple):
 
 def spec(form: Form, kernel: str) -> Spec:
     """Name the module in which a form finds one of its kernels; forms share those that they agree about."""
-    macros = {"KERNEL": kernel.upper(), "DTYPE": form.dtype}
-    if kernel in ("tile", "pack"):
-        macros["MMA"] = str(int(form.tensor))
+    dtype = "F32" if form.dtype == "TF32" and kernel != "tile" else form.dtype
+    macros = {"KERNEL": kernel.upper(), "DTYPE": dtype, "MMA": str(int(form.tensor and kernel in ("tile", "pack")))}
     if kernel == "tile":
-        macros |= {name: str(value) for name, value in form.tile._asdict().items()} | {"LAYOUT": str(form.layout)}
+        macros |= {name: str(value) for name, value in form.tile._asdict().items()}
+        macros["BY_CHANNEL"] = str(int(form.by_channel))
     if kernel == "direct":
         macros["OUTS"] = str(form.outs)
     return Spec(kernel, tuple(macros.items()))

@@ -194,11 +194,9 @@ constexpr int THREADS = (BM / TM) * (BN / TN);
 // Rows start 8 words of 4 bytes further each: lanes that read 4 rows of 8 columns meet 32 different banks.
 constexpr int PAD = 8;
 constexpr int VECTOR = 16 / sizeof(Word);
-// Halves side by side, and all wider numbers, are copied by the hardware; other halves pass through registers, because
-// its smallest copy has 4 bytes.
-constexpr bool STAGED = sizeof(Element) == 2 && LAYOUT != 2;
-// LAYOUT 0: neighbouring threads take neighbouring positions; 1: neighbouring channels; 2: pairs of channels as words.
-constexpr bool BY_CHANNEL = LAYOUT != 0;
+// Neighbouring threads load neighbouring positions, or BY_CHANNEL: whichever lie side by side in x. Single halves pass
+// through registers, because the smallest copy of the hardware has 4 bytes; BY_CHANNEL, they come as aligned pairs.
+constexpr bool STAGED = sizeof(Element) == 2 && !(BY_CHANNEL && PAIRS);
 constexpr int LOADS = DEPTH * BN / THREADS;
 constexpr int PLACES = BY_CHANNEL ? LOADS : (BN > THREADS ? BN / THREADS : 1);
 struct Stage { Word weights[DEPTH][BM + PAD], inputs[DEPTH][BN + PAD]; };
@@ -290,7 +288,7 @@ static __device__ __noinline__ Sum inside_alone(const Problem& problem, const Ph
     return outside ? sum : found;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) tile(const __grid_constant__ Problem problem) {
+extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const __grid_constant__ Problem problem) {
     // The stages while the sum is taken, then a slab of finished sums.
     __shared__ __align__(16) char memory[larger(STAGES * sizeof(Stage), sizeof(Slab))];
     __shared__ Phase phase[3];
@@ -538,7 +536,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) tile(const __grid_constant
 #pragma unroll 1
         for (int k = thread; k < SLAB_ROWS * BN; k += THREADS) {
             // Where the phases are merged, the residues of the last axis are neighbours in y, and so are the threads.
-            const int near = static_cast<int>(problem.near), rest = k >> near;
+            const int near = smaller(static_cast<int>(problem.near), SLAB_ROWS % 4 == 0 ? 2 : SLAB_ROWS % 2 == 0 ? 1 : 0);
+            const int rest = k >> near;
             const int row = (rest / BN << near) + (k & ((1 << near) - 1)), n = rest % BN;
 #if MMA
             finish(row / 16 * TM + part * 16 + row % 16, n, slab.at[row][n]);

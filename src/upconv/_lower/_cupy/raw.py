@@ -55,7 +55,7 @@ def reason(plan: Plan) -> str:
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The weight as the tiles read it, and the parts of a sum that is divided."""
-    form = choose(plan, batch, {2: "float16", 4: "float32", 8: "float64", 16: "complex128"}[itemsize], 0, NOMINAL)
+    form = choose(plan, batch, {2: "float16", 4: "float32", 8: "float64", 16: "complex128"}[itemsize], NOMINAL)
     parts = form.splits * partial_bytes(plan, batch, form) if form.splits > 1 else 0
     return make_grid(plan, batch, form).words * word_bytes(form) + parts
 
@@ -67,9 +67,9 @@ def prepare(weight: Any) -> PreparedWeight:
 
 def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Choose a form and launch it."""
-    with x.device as device:
+    with x.device:
         tf32 = os.environ.get("CUPY_TF32") == "1"
-        form = choose(plan, x.shape[0], x.dtype.name, _layout(plan, x), _properties(device.id), tf32=tf32)
+        form = choose(plan, x.shape[0], x.dtype.name, _properties(x.device.id), by_channel=_by_channel(plan, x), tf32=tf32)
         return launch(plan, form, x, weight, bias)
 
 
@@ -92,15 +92,15 @@ def launch(plan: Plan, form: Form, x: Any, weight: Any, bias: Any) -> Any:
     return y
 
 
-def _layout(plan: Plan, x: Any) -> int:
-    """Which inputs lie side by side: 0 positions, 1 channels, 2 pairs of channels, each pair in an aligned word."""
-    axis = -1 if plan.channels_last else 1
-    if x.strides[axis] != x.itemsize:
-        return 0
-    each = plan.in_channels // plan.groups
-    paired = x.itemsize == 2 and not each % 2 and not x.data.ptr % 4
-    paired = paired and not any(n % 4 for k, n in enumerate(x.strides) if k != axis % x.ndim)
-    return 2 if paired else 1
+def _by_channel(plan: Plan, x: Any) -> bool:
+    """Whether channels lie side by side, as pairs in aligned words where they are halves."""
+    axis = x.ndim - 1 if plan.channels_last else 1
+    if x.strides[axis] != x.itemsize or x.shape[axis] == 1:
+        return False
+    if x.itemsize > 2:
+        return True
+    pairs = not plan.in_channels // plan.groups % 2 and not x.data.ptr % 4
+    return pairs and not any(n % 4 for k, n in enumerate(x.strides) if k != axis)
 
 
 @lru_cache(maxsize=64)
