@@ -21,9 +21,9 @@ def pytest_configure(config):
     from hypothesis import HealthCheck, settings
 
     # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask and
-    # TensorFlow make a graph.
     library = config.getoption("--library")
-    slow = {"jax": 40, "dask": 40, "tensorflow": 60}
+    # TensorFlow make a graph. CuPy's kernel may run thread by thread on a CPU.
+    slow = {"jax": 40, "dask": 40, "tensorflow": 60, "cupy": 100}
     settings.register_profile(
         "upconv",
         max_examples=slow.get(library, 300),
@@ -39,6 +39,11 @@ def pytest_configure(config):
 
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_numpy_dtype_promotion", "strict")
+    if library == "cupy":
+        from cuda_on_cpu import standin
+
+        if not standin.has_device():
+            standin.install()
     if library == "tensorflow":
         import tensorflow as tf
 
@@ -56,6 +61,14 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("variant", variants(name), ids=str)
     if "algorithm" in metafunc.fixturenames:
         metafunc.parametrize("algorithm", row.algorithms)
+    if "form" in metafunc.fixturenames:
+        if name == "cupy":
+            from cuda_on_cpu.forms import FORMS, title
+
+            metafunc.parametrize("form", FORMS, ids=title)
+        else:
+            reason = "the CUDA kernel is tested in the session of cupy"
+            metafunc.parametrize("form", [pytest.param(None, marks=pytest.mark.skip(reason=reason))])
 
 
 @pytest.fixture
@@ -64,6 +77,18 @@ def library(request):
     from upconv._libraries import LIBRARIES
 
     return {row.name: row for row in LIBRARIES}[request.config.getoption("--library")]
+
+
+@pytest.fixture
+def standin(library):
+    """The stand-in for CuPy, where the session runs on it."""
+    if library.name != "cupy":
+        pytest.skip("the CUDA kernel is tested in the session of cupy")
+    from cuda_on_cpu import standin
+
+    if standin.has_device():
+        pytest.skip("a GPU is here: what the stand-in records is launched in earnest")
+    return standin
 
 
 @pytest.fixture
@@ -91,4 +116,12 @@ class Values:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter):
-        terminalreporter.write_line(f"{self.library}: {self.count} tests compared values")
+        terminalreporter.write_line(f"{self.library}: {self.count} tests compared values{self.where()}")
+
+    def where(self):
+        """Say it where no value came from the library itself."""
+        if self.library != "cupy":
+            return ""
+        from cuda_on_cpu import standin
+
+        return "" if standin.has_device() else ", the kernel's text running on the CPU: no GPU is here"

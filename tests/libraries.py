@@ -120,6 +120,30 @@ def _mxnet():
     ]
 
 
+def _cupy():
+    import cupy
+
+    def back(y):
+        return y.get()
+
+    def channels_last(a):
+        last = np.ascontiguousarray(np.moveaxis(a, 1, -1)) if a.ndim > 1 else a
+        return cupy.asarray(last).transpose(0, last.ndim - 1, *range(1, last.ndim - 1)) if a.ndim > 1 else cupy.asarray(a)
+
+    def backwards(a):
+        return cupy.asarray(np.repeat(a, 2, axis=-1)[..., ::-2].copy())[..., ::-1]
+
+    def second_device(a):
+        with cupy.cuda.Device(1):
+            return cupy.asarray(a)
+
+    makers = {"plain": cupy.asarray, "channels_last": channels_last, "backwards": backwards}
+    found = [Variant("cupy", f"cupy:{name}", make, back) for name, make in makers.items()]
+    if cupy.cuda.runtime.getDeviceCount() > 1:
+        found.append(Variant("cupy", "cupy:second-device", second_device, back, device=cupy.cuda.Device(1)))
+    return found
+
+
 def _dask():
     import dask.array as da
 
@@ -154,6 +178,7 @@ MAKERS = {
     "jax": _jax,
     "tensorflow": _tensorflow,
     "mxnet": _mxnet,
+    "cupy": _cupy,
     "dask": _dask,
     "strict": _strict,
 }

@@ -12,29 +12,37 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CACHE = Path(tempfile.gettempdir()) / f"upconv-cuda-on-cpu-{os.getuid()}"
 COMPILER = shutil.which("g++")
-FLAGS = ("-std=c++20", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas")
+FLAGS = ("-std=c++20", "-O2", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas")
 
 
 class Broken(Exception):
     """The kernel did what no kernel may do."""
 
 
-@lru_cache(maxsize=None)
-def compiled(text, macros, entry):
-    """The shared object of one specialisation; kept under the hash of all that it depends on."""
-    text = "\n".join([(HERE / "shim.cpp").read_text(), text, (HERE / "entry.cpp").read_text()])
-    command = [COMPILER, *FLAGS, *macros, f"-DENTRY={entry}", "-x", "c++", "-"]
-    key = hashlib.sha256("\0".join([*command, text]).encode()).hexdigest()[:24]
+def _kept(suffix, text, *words):
+    """What g++ makes of a text; kept under the hash of all that it depends on."""
+    headers = [(HERE / name).read_text() for name in ("shim.h", "runtime.cpp")]
+    key = hashlib.sha256("\0".join([*FLAGS, *map(str, words), text, *headers]).encode()).hexdigest()[:24]
     CACHE.mkdir(exist_ok=True)
-    target = CACHE / f"{key}.so"
+    target = CACHE / f"{key}{suffix}"
     if not target.exists():
-        with tempfile.NamedTemporaryFile(dir=CACHE, suffix=".so", delete=False) as made:
-            run = subprocess.run([*command, "-o", made.name], input=text, capture_output=True, text=True)
+        with tempfile.NamedTemporaryFile(dir=CACHE, suffix=suffix, delete=False) as made:
+            command = [COMPILER, *FLAGS, *words[:-1], "-x", "c++", "-", *words[-1], "-o", made.name]
+            run = subprocess.run(command, input=text, capture_output=True, text=True)
         if run.returncode:
             Path(made.name).unlink()
             raise RuntimeError(run.stderr[:4000])
         Path(made.name).rename(target)  # at once, whatever another worker does
-    library = ctypes.CDLL(str(target))
+    return str(target)
+
+
+@lru_cache(maxsize=None)
+def compiled(text, macros, entry):
+    """The launcher of one specialisation."""
+    runtime = _kept(".o", (HERE / "runtime.cpp").read_text(), f"-I{HERE}", "-c", ())
+    text = "\n".join(['#include "shim.h"', text, (HERE / "entry.cpp").read_text()])
+    words = ("-x", "none", runtime)
+    library = ctypes.CDLL(_kept(".so", text, f"-I{HERE}", "-shared", f"-DENTRY={entry}", *macros, words))
     library.launch.restype = ctypes.c_char_p
     library.launch.argtypes = (
         *(ctypes.c_void_p, ctypes.c_ulong, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p, ctypes.c_int),

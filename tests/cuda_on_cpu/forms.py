@@ -2,7 +2,7 @@
 
 from upconv._lower._cupy._form import DTYPES, NARROW, TILES, Form, spec
 
-__all__ = ["FORMS", "forms", "numpy_dtype", "specs"]
+__all__ = ["FORMS", "forms", "numpy_dtype", "specs", "title"]
 
 
 def forms(capability):
@@ -32,6 +32,15 @@ def specs(capability):
 def numpy_dtype(form):
     """The dtype of a form's arrays."""
     return next(dtype for dtype, name in DTYPES.items() if name == form.dtype.removeprefix("T"))
+
+
+def title(form):
+    """A form in one word."""
+    words = [form.dtype, form.kernel]
+    if form.kernel == "direct":
+        return "-".join([*words, str(form.outs)])
+    words += ["tensor"] * form.tensor + [f"{form.tile.BM}x{form.tile.BN}"] + ["by_channel"] * form.by_channel
+    return "-".join(words)
 
 
 FORMS = sorted({*forms(75), *forms(80)})

@@ -13,7 +13,7 @@ import numpy as np
 from cuda_on_cpu import cpu
 from upconv import _libraries
 
-__all__ = ["LAUNCHES", "install", "ndarray"]
+__all__ = ["LAUNCHES", "has_device", "install", "ndarray"]
 
 LAUNCHES = []  # (device, options, kernel, blocks, threads, argument) of every launch, the newest last
 _ALIVE = weakref.WeakValueDictionary()
@@ -114,6 +114,18 @@ class _Namespace(types.ModuleType):
         return function
 
 
+def has_device():
+    """Whether CuPy and a GPU are here, so that nothing need stand in."""
+    if getattr(sys.modules.get("cupy"), "RawModule", None) is RawModule:
+        return False
+    try:
+        import cupy
+
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:  # whatever is missing: the library, the driver, the device
+        return False
+
+
 def install():
     """Put the stand-in where the package looks for CuPy."""
     import array_api_compat
@@ -121,7 +133,8 @@ def install():
     cupy = types.ModuleType("cupy")
     cupy.__version__ = "0, a stand-in"
     cupy.ndarray, cupy.RawModule, cupy.empty, cupy.asarray = ndarray, RawModule, empty, asarray
-    cupy.cuda = types.SimpleNamespace(Device=Device)
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 2)
+    cupy.cuda = types.SimpleNamespace(Device=Device, runtime=runtime)
     sys.modules["cupy"] = cupy
     # The stand-in's arrays are NumPy's too: say whose they are meant to be.
     _libraries._OWNERS[ndarray] = next(row for row in _libraries.LIBRARIES if row.name == "cupy")

@@ -1,9 +1,11 @@
-// A CPU in the place of instructions.cu: the kernels' own text runs behind it, and is watched.
+// A block of CUDA threads on a CPU: the fibers, their barriers and warps, and the watch over memory.
 //
 // Each CUDA thread is a fiber. Between two barriers the fibers run in an order drawn from a seed. Shared memory is NaN
 // before each block. An asynchronous copy lands when it is waited for, and poisons its target until then. What a warp
 // does together, the last lane to arrive does for all. Every access to global memory must lie within an array; every
 // address may be written once.
+
+#include "shim.h"
 
 #include <setjmp.h>
 #include <ucontext.h>
@@ -16,24 +18,12 @@
 #include <unordered_set>
 #include <vector>
 
-#define DEVICE static inline
-#define __device__
-#define __global__
-#define __noinline__ __attribute__((noinline))
-#define __align__(n) __attribute__((aligned(n)))
-#define __shared__ static __attribute__((section("block_memory")))
-#define __launch_bounds__(...)
-#define __grid_constant__
-
-struct Index { unsigned x; };
-static Index threadIdx, blockIdx;
-extern "C" char __start_block_memory[] __attribute__((weak));
-extern "C" char __stop_block_memory[] __attribute__((weak));
+Index threadIdx, blockIdx;
 
 namespace cpu {
 
+
 enum State { READY, AT_BARRIER, IN_WARP, DONE };
-struct Region { std::uintptr_t begin, end; };
 struct Copy { void* to; const void* from; int bytes; bool real; };
 struct Lane { float* c; const unsigned *a, *b; };
 struct Warp { int arrived = 0; Lane lanes[32]; };
@@ -56,11 +46,11 @@ static jmp_buf scheduler;
 static int current;
 static void (*body)();
 
-static void fail(const std::string& what) {
-    if (error.empty()) error = what + " in block " + std::to_string(blockIdx.x) + ", thread " + std::to_string(current);
+void fail(const char* what) {
+    if (error.empty()) error = std::string(what) + " in block " + std::to_string(blockIdx.x) + ", thread " + std::to_string(current);
 }
 
-static bool inside(const void* at, std::size_t bytes) {
+bool inside(const void* at, unsigned long bytes) {
     const auto begin = reinterpret_cast<std::uintptr_t>(at);
     for (const Region& region : regions)
         if (begin >= region.begin && begin + bytes <= region.end) return begin % std::min<std::size_t>(bytes, 16) == 0;
@@ -80,7 +70,7 @@ static void resume(Fiber& fiber) {
     setcontext(&fiber.context);
 }
 
-static void land(std::size_t in_flight) {
+void landed(std::size_t in_flight) {
     auto& groups = fibers[current].copies;
     while (groups.size() > in_flight + 1) {
         for (const Copy& copy : groups.front())
@@ -97,7 +87,6 @@ static void start() {
 }
 
 static void run_block(int threads, std::mt19937& random) {
-    if (__start_block_memory) std::memset(__start_block_memory, 0xff, __stop_block_memory - __start_block_memory);
     fibers.resize(threads);
     warps.assign((threads + 31) / 32, {});
     std::vector<int> order(threads);
@@ -134,9 +123,8 @@ static void run_block(int threads, std::mt19937& random) {
     }
 }
 
-// c (16 x 8) += a (16 x 8 words) b (8 words x 8), in the layout of the fragments of mma.sync. A word has `parts` numbers.
-template <class Part>
-static void warp_mma(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], int parts, Part part) {
+// In the layout of the fragments of mma.sync.
+void warp_mma(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], int parts, float (*part)(unsigned, int)) {
     Warp& warp = warps[current / 32];
     warp.lanes[current % 32] = {c, a, b};
     if (++warp.arrived < 32) return pause(IN_WARP);
@@ -157,7 +145,8 @@ static void warp_mma(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[
     for (int k = current / 32 * 32; k < current / 32 * 32 + 32; ++k) fibers[k].state = READY;
 }
 
-static const char* run(void (*kernel)(), unsigned blocks, int threads, unsigned seed, const Region* known, int count) {
+const char* run(void (*kernel)(), unsigned blocks, int threads, unsigned seed, const Region* known, int count,
+                char* shared, unsigned long shared_bytes) {
     std::mt19937 random(seed);
     body = kernel;
     regions.assign(known, known + count);
@@ -165,65 +154,22 @@ static const char* run(void (*kernel)(), unsigned blocks, int threads, unsigned 
     error.clear();
     for (unsigned block = 0; block < blocks && error.empty(); ++block) {
         blockIdx.x = block;
+        std::memset(shared, 0xff, shared_bytes);
         run_block(threads, random);
     }
     return error.c_str();
 }
 
+void barrier() { pause(AT_BARRIER); }
+
+bool first_write(const void* at) { return written.insert(reinterpret_cast<std::uintptr_t>(at)).second; }
+
+void copy(void* to, const void* from, int bytes, bool real) {
+    if (real && !inside(from, bytes)) return fail("a copy from outside of every array");
+    std::memset(to, 0xff, bytes);
+    fibers[current].copies.back().push_back({to, from, bytes, real});
+}
+
+void issued() { fibers[current].copies.emplace_back(); }
+
 }  // namespace cpu
-
-static void __syncthreads() { cpu::pause(cpu::AT_BARRIER); }
-
-template <class T>
-DEVICE T read(const T* at) {
-    if (cpu::inside(at, sizeof(T))) return *at;
-    cpu::fail("a read outside of every array");
-    return T{};
-}
-
-template <class T>
-DEVICE void write(T* at, T value) {
-    if (!cpu::inside(at, sizeof(T))) return cpu::fail("a write outside of every array");
-    if (!cpu::written.insert(reinterpret_cast<std::uintptr_t>(at)).second) cpu::fail("a second write to one address");
-    *at = value;
-}
-
-DEVICE unsigned bits_of(float value) { unsigned bits; std::memcpy(&bits, &value, 4); return bits; }
-DEVICE float float_of_bits(unsigned bits) { float value; std::memcpy(&value, &bits, 4); return value; }
-
-DEVICE float float_of_f16(unsigned short bits) { _Float16 half; std::memcpy(&half, &bits, 2); return half; }
-DEVICE unsigned short f16_of_float(float value) {
-    const _Float16 half = static_cast<_Float16>(value);
-    unsigned short bits;
-    std::memcpy(&bits, &half, 2);
-    return bits;
-}
-
-DEVICE unsigned tf32_of_float(float value) {
-    const unsigned bits = bits_of(value);
-    return (bits & 0x7f800000) == 0x7f800000 ? bits : (bits + 0x1000) & ~0x1fffu;
-}
-
-template <int BYTES>
-DEVICE void copy_async(void* to, const void* from, bool real) {
-    static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16);
-    if (real && !cpu::inside(from, BYTES)) return cpu::fail("a copy from outside of every array");
-    std::memset(to, 0xff, BYTES);
-    cpu::fibers[cpu::current].copies.back().push_back({to, from, BYTES, real});
-}
-DEVICE void copies_issued() { cpu::fibers[cpu::current].copies.emplace_back(); }
-template <int IN_FLIGHT>
-DEVICE void copies_landed() { cpu::land(IN_FLIGHT); }
-
-DEVICE void mma_f16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, 2, [](unsigned word, int k) { return float_of_f16(static_cast<unsigned short>(word >> 16 * k)); });
-}
-DEVICE void mma_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, 2, [](unsigned word, int k) { return float_of_bits(word >> 16 * k << 16); });
-}
-DEVICE void mma_tf32(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    cpu::warp_mma(c, a, b, 1, [](unsigned word, int) {
-        if (word & 0x1fff) cpu::fail("a tf32 with more bits than it has");
-        return float_of_bits(word);
-    });
-}
