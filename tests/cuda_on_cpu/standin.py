@@ -7,6 +7,7 @@ current one is an error, as a kernel launched there would be. Fresh memory is po
 import sys
 import types
 import weakref
+from contextlib import suppress
 
 import numpy as np
 
@@ -130,6 +131,11 @@ def install():
     """Put the stand-in where the package looks for CuPy."""
     import array_api_compat
 
+    with suppress(ImportError):  # CuPy's binding of the compiler looks for CuPy when it is first used
+        import cupy as _
+        from cupy_backends.cuda.libs import nvrtc
+
+        nvrtc.getVersion()
     cupy = types.ModuleType("cupy")
     cupy.__version__ = "0, a stand-in"
     cupy.ndarray, cupy.RawModule, cupy.empty, cupy.asarray = ndarray, RawModule, empty, asarray

@@ -191,6 +191,12 @@ constexpr int THREADS = 32 * (BM / TM) * (BN / TN);  // TM and TN are those of a
 #else
 constexpr int THREADS = (BM / TM) * (BN / TN);
 #endif
+// Two blocks of 256 threads hide each other's barriers, and leave a thread 128 registers; sm_75 has shared memory for one.
+#if __CUDA_ARCH__ >= 800
+constexpr int THREADS_RESIDENT = 512;
+#else
+constexpr int THREADS_RESIDENT = 256;
+#endif
 // Rows start 8 words of 4 bytes further each: lanes that read 4 rows of 8 columns meet 32 different banks.
 constexpr int PAD = 8;
 constexpr int VECTOR = 16 / sizeof(Word);
@@ -211,37 +217,32 @@ constexpr int SLABS = TM / VM, SLAB_ROWS = BM / TM * VM;
 #endif
 struct Slab { Sum at[SLAB_ROWS][BN + PAD]; };
 
-// What a column, or a position, adds to the place of an output in memory and on each axis.
-struct Landing {
+constexpr long long OUTSIDE = -0x7fffffffffffffffLL - 1;
+static_assert(DEPTH * BN % THREADS == 0 && (BN > THREADS ? BN % THREADS : THREADS % BN) == 0, "x does not divide");
+static_assert(BM % TM == 0 && BN % TN == 0 && THREADS % DEPTH == 0, "the tile does not divide");
+
+// A position's image and coordinates in its phase; in the end what it, or a column, adds to the place of an output.
+struct Place {
     long long at;
     int o[3], channel;
     bool real;
 };
 
-constexpr long long OUTSIDE = -0x7fffffffffffffffLL - 1;
-static_assert(DEPTH * BN % THREADS == 0 && (BN > THREADS ? BN % THREADS : THREADS % BN) == 0, "x does not divide");
-static_assert(BM % TM == 0 && BN % TN == 0 && THREADS % DEPTH == 0, "the tile does not divide");
-
-struct Place {
-    long long image;
-    int q[3];
-    bool real;
-};
-
 DEVICE Place place_of(const Problem& problem, const Phase* phase, unsigned long long position) {
-    Place place;
-    for (int j = 2; j >= 0; --j) place.q[j] = digit(position, phase[j].places > 0 ? phase[j].places : 1);
-    place.real = position < problem.batch && phase[0].places > 0 && phase[1].places > 0 && phase[2].places > 0;
-    place.image = static_cast<long long>(position);
+    Place place = {};
+    if (phase[0].places <= 0 || phase[1].places <= 0 || phase[2].places <= 0) return place;
+    for (int j = 2; j >= 0; --j) place.o[j] = digit(position, phase[j].places);
+    place.at = static_cast<long long>(position);
+    place.real = place.at < problem.batch;
     return place;
 }
 
 // Offset in x of what tap t reaches from a place, or OUTSIDE.
 DEVICE long long reached(const Problem& problem, const Phase* phase, const Place& place, const int* t) {
     if (!place.real) return OUTSIDE;
-    long long offset = place.image * problem.x_image;
+    long long offset = place.at * problem.x_image;
     for (int j = 0; j < 3; ++j) {
-        const int p = place.q[j] - phase[j].shift - t[j] * phase[j].shift_step;
+        const int p = place.o[j] - phase[j].shift - t[j] * phase[j].shift_step;
         if (p < 0 || p >= problem.axis[j].size) return OUTSIDE;
         offset += p * problem.axis[j].x;
     }
@@ -288,11 +289,11 @@ static __device__ __noinline__ Sum inside_alone(const Problem& problem, const Ph
     return outside ? sum : found;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const __grid_constant__ Problem problem) {
+extern "C" __global__ void __launch_bounds__(THREADS, THREADS_RESIDENT / THREADS) tile(const __grid_constant__ Problem problem) {
     // The stages while the sum is taken, then a slab of finished sums.
     __shared__ __align__(16) char memory[larger(STAGES * sizeof(Stage), sizeof(Slab))];
     __shared__ Phase phase[3];
-    __shared__ Landing by_column[BM], by_position[BN];
+    __shared__ Place by_column[BM], by_position[BN];
     Stage* const stages = reinterpret_cast<Stage*>(memory);
     Slab& slab = *reinterpret_cast<Slab*>(memory);
     const int thread = threadIdx.x;
@@ -314,6 +315,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
         if (thread == j)
             phase[j] = problem.merged ? merged_phase_of(problem.axis[j]) : phase_of(problem.axis[j], residue[j]);
     __syncthreads();
+    for (int n = thread; n < BN; n += THREADS) by_position[n] = place_of(problem, phase, first_position + n);
+    __syncthreads();
 
     // Chunks of DEPTH words: the input channels of one tap after those of another.
     const int steps = static_cast<int>((problem.rows + DEPTH - 1) / DEPTH);
@@ -322,7 +325,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
     const int end = static_cast<int>(chunks * (split + 1) / problem.splits);
 
     // What this thread loads: some positions, whose offsets hold as long as the tap does.
-    Place place[PLACES];
     long long offset[PLACES];
     long long weight_row = 0;
     int word = 0, t[3] = {0, 0, 0};
@@ -330,11 +332,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
     const int load_column = BY_CHANNEL ? thread / DEPTH : thread % BN;
     constexpr int NEXT_ROW = BY_CHANNEL ? 0 : (BN > THREADS ? 1 : THREADS / BN);
     constexpr int NEXT_COLUMN = BY_CHANNEL ? THREADS / DEPTH : THREADS;
-    for (int k = 0; k < PLACES; ++k)
-        place[k] = place_of(problem, phase, first_position + load_column + k * NEXT_COLUMN);
     auto take_tap = [&] {
         weight_row = packed_row(problem, phase, group, t);
-        for (int k = 0; k < PLACES; ++k) offset[k] = reached(problem, phase, place[k], t);
+        for (int k = 0; k < PLACES; ++k)
+            offset[k] = reached(problem, phase, by_position[load_column + k * NEXT_COLUMN], t);
     };
     if (begin < end) {
         tap_of(phase, begin / steps, t);
@@ -476,10 +477,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
         next = next + 1 == STAGES ? 0 : next + 1;
     }
     copies_landed<0>();
+    __syncthreads();
 
     for (int m = thread; m < BM; m += THREADS) {
         unsigned long long rest = first_column + m;
-        Landing& column = by_column[m];
+        Place& column = by_column[m];
         column.at = 0;
         for (int j = 2; j >= 0; --j) {
             column.o[j] = digit(rest, problem.merged ? static_cast<unsigned>(problem.axis[j].stride) : 1);
@@ -490,17 +492,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
         column.at += column.channel * problem.y_channel;
     }
     for (int n = thread; n < BN; n += THREADS) {
-        const Place from = place_of(problem, phase, first_position + n);
-        Landing& position = by_position[n];
-        position.real = from.real;
-        position.at = from.image * problem.y_image;
+        Place& position = by_position[n];
+        position.at *= problem.y_image;
         for (int j = 0; j < 3; ++j) {
-            position.o[j] = from.q[j] * static_cast<int>(problem.axis[j].stride) + phase[j].residue;
+            position.o[j] = position.o[j] * static_cast<int>(problem.axis[j].stride) + phase[j].residue;
             position.at += position.o[j] * problem.axis[j].y;
         }
     }
     auto finish = [&](int m, int n, Sum sum) {
-        const Landing &column = by_column[m], &position = by_position[n];
+        const Place &column = by_column[m], &position = by_position[n];
         if (!column.real || !position.real) return;
         for (int j = 0; j < 3; ++j) {
             const int o = column.o[j] + position.o[j];
@@ -552,7 +552,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 512 / THREADS) tile(const 
 #if KERNEL == DIRECT
 // ---- few channels in a group: one thread sums one position of OUTS channels, and only over the taps inside -----------
 
-extern "C" __global__ void __launch_bounds__(128) direct(const __grid_constant__ Problem problem) {
+extern "C" __global__ void __launch_bounds__(128, 4) direct(const __grid_constant__ Problem problem) {
     // The position runs fastest over the blocks, then the channels.
     unsigned index = blockIdx.x;
     unsigned long long position = static_cast<unsigned long long>(index % problem.tiles_n) * 128 + threadIdx.x;
@@ -561,51 +561,58 @@ extern "C" __global__ void __launch_bounds__(128) direct(const __grid_constant__
     const long long first_group = static_cast<long long>(index / static_cast<unsigned>(problem.tiles_m)) * problem.chunk;
 
     int from[3], to[3];
-    Phase phase[3];
-    long long x_base = 0, weight_base = 0, y_base = 0;
+    long long x_step[3], weight_step[3], x_at = 0, weight_at = 0, y_at = 0;
     for (int j = 2; j >= 0; --j) {
         const Axis& axis = problem.axis[j];
         const int o = digit(position, static_cast<unsigned>(axis.out)), s = axis.stride, size = axis.size;
-        phase[j] = phase_of(axis, o % s);
-        const int last = o / s - phase[j].shift, step = phase[j].shift_step;  // the input that tap 0 reaches
-        to[j] = last < 0 ? 0 : smaller(phase[j].taps, last / step + 1);
-        from[j] = last < size ? 0 : (last - size) / step + 1;
-        x_base += last * axis.x;
-        weight_base += phase[j].first * axis.weight;
-        y_base += o * axis.y;
+        const Phase phase = phase_of(axis, o % s);
+        const int last = o / s - phase.shift;  // the input that tap 0 reaches
+        to[j] = last < 0 ? 0 : smaller(phase.taps, last / phase.shift_step + 1);
+        from[j] = last < size ? 0 : (last - size) / phase.shift_step + 1;
+        x_step[j] = -phase.shift_step * axis.x, weight_step[j] = phase.tap_step * axis.weight;
+        x_at += last * axis.x + from[j] * x_step[j];
+        weight_at += phase.first * axis.weight + from[j] * weight_step[j];
+        y_at += o * axis.y;
     }
     if (position >= problem.batch) return;
-    x_base += static_cast<long long>(position) * problem.x_image;
-    y_base += static_cast<long long>(position) * problem.y_image;
+    x_at += static_cast<long long>(position) * problem.x_image + first_group * problem.ins * problem.x_channel;
+    y_at += static_cast<long long>(position) * problem.y_image;
+    weight_at += first_group * problem.ins * problem.weight_in + first_out * problem.weight_out;
 
-    for (long long group = first_group; group < smaller(first_group + problem.chunk, problem.groups); ++group) {
+    const long long end = smaller(first_group + problem.chunk, problem.groups);
+#pragma unroll 1
+    for (long long group = first_group; group < end; ++group) {
         Sum sums[OUTS] = {};
-        for (int t0 = from[0]; t0 < to[0]; ++t0)
-            for (int t1 = from[1]; t1 < to[1]; ++t1)
-                for (int t2 = from[2]; t2 < to[2]; ++t2) {
-                    const int t[3] = {t0, t1, t2};
-                    long long x_at = x_base + group * problem.ins * problem.x_channel;
-                    long long weight_at = weight_base + group * problem.ins * problem.weight_in;
-                    for (int j = 0; j < 3; ++j) {
-                        x_at -= static_cast<long long>(t[j]) * phase[j].shift_step * problem.axis[j].x;
-                        weight_at += static_cast<long long>(t[j]) * phase[j].tap_step * problem.axis[j].weight;
-                    }
-                    for (long long ci = 0; ci < problem.ins; ++ci) {
-                        const Sum value = sum_of(read(problem.x + x_at + ci * problem.x_channel));
-                        const Element* weight = problem.weight + weight_at + ci * problem.weight_in;
+        const Element *x0 = problem.x + x_at, *weight0 = problem.weight + weight_at;
+#pragma unroll 1
+        for (int t0 = from[0]; t0 < to[0]; ++t0, x0 += x_step[0], weight0 += weight_step[0]) {
+            const Element *x1 = x0, *weight1 = weight0;
+#pragma unroll 1
+            for (int t1 = from[1]; t1 < to[1]; ++t1, x1 += x_step[1], weight1 += weight_step[1]) {
+                const Element *x2 = x1, *weight2 = weight1;
+#pragma unroll 2
+                for (int t2 = from[2]; t2 < to[2]; ++t2, x2 += x_step[2], weight2 += weight_step[2]) {
+                    const Element *xc = x2, *weightc = weight2;
+#pragma unroll 1
+                    for (int ci = 0; ci < problem.ins; ++ci, xc += problem.x_channel, weightc += problem.weight_in) {
+                        const Sum value = sum_of(read(xc));
 #pragma unroll
                         for (int k = 0; k < OUTS; ++k)
                             if (first_out + k < problem.outs)
-                                add_product(sums[k], sum_of(read(weight + (first_out + k) * problem.weight_out)), value);
+                                add_product(sums[k], sum_of(read(weightc + k * problem.weight_out)), value);
                     }
                 }
+            }
+        }
 #pragma unroll
         for (int k = 0; k < OUTS; ++k) {
             if (first_out + k >= problem.outs) break;
             const long long channel = group * problem.outs + first_out + k;
             if (problem.bias) add_to(sums[k], sum_of(read(problem.bias + channel)));
-            write(problem.y + y_base + channel * problem.y_channel, element_of(sums[k]));
+            write(problem.y + y_at + channel * problem.y_channel, element_of(sums[k]));
         }
+        x_at += problem.ins * problem.x_channel;
+        weight_at += problem.ins * problem.weight_in;
     }
 }
 #endif
