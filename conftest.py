@@ -103,10 +103,12 @@ class Values:
     """Counts the tests that compared values; a whole session without any fails."""
 
     def __init__(self, library):
-        self.library, self.count = library, 0
+        self.library, self.count, self.registers = library, 0, []
 
     def pytest_runtest_logreport(self, report):
         self.count += report.when == "call" and report.passed and "value" in report.keywords
+        if report.when == "call":
+            self.registers += [line for name, line in report.user_properties if name == "registers"]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session, exitstatus):
@@ -117,6 +119,10 @@ class Values:
 
     def pytest_terminal_summary(self, terminalreporter):
         terminalreporter.write_line(f"{self.library}: {self.count} tests compared values{self.where()}")
+        if self.registers:
+            terminalreporter.write_line("registers of a thread, none spilled:")
+        for line in sorted(self.registers):
+            terminalreporter.write_line(f"  {line}")
 
     def where(self):
         """Say it where no value came from the library itself."""

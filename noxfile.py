@@ -47,6 +47,15 @@ def tests_mxnet(session):
     session.run(*PYTEST, "--library", "mxnet", *session.posargs)
 
 
+@nox.session(name="tests-cupy")
+def tests_cupy(session):
+    """No GPU is needed: the CUDA text runs on the CPU, and is compiled for every chip."""
+    # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
+    cupy = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
+    session.install(*PINS, *TEST, "numpy", "ml_dtypes", *cupy, ".")
+    session.run(*PYTEST, "--library", "cupy", *session.posargs)
+
+
 @nox.session(name="tests-bare")
 def tests_bare(session):
     """NumPy and nothing else: whatever is optional must be missed with a reason."""

@@ -342,6 +342,7 @@ def test_every_raise_is_reached(library, plain):
     alone = library.name if find_spec("array_api_strict") is None else ""  # nothing to mix NumPy's arrays with
     with suppress(pytest.skip.Exception):
         test_mixed_libraries(plain, library)
+    test_a_weight_prepared_for_another_library(plain)
     for test in (
         test_sparse_tensors,
         test_mixed_devices,
@@ -385,3 +386,23 @@ def test_only_these_modules_raise():
         and any(isinstance(n, ast.Raise) for n in ast.walk(ast.parse(path.read_text())))
     }
     assert raising == {"_arguments.py", "_operands.py", "_diagram.py", "__init__.py"}
+
+
+def test_prepare_gives_the_weight_itself_where_there_is_nothing_to_lay_out(plain, library):
+    if library.name == "cupy":
+        pytest.skip("cupy's raw kernel reads another layout: tests/test_cupy_launch.py")
+    weight = plain.make(np.ones((2, 3, 4)))
+    assert upconv.prepare(weight) is weight
+
+
+def test_prepare_refuses_what_is_no_array():
+    with pytest.raises(TypeError, match="`weight` must be an array of one of numpy, .* got list"):
+        upconv.prepare([[[1.0]]])
+
+
+def test_a_weight_prepared_for_another_library(plain):
+    class Prepared:
+        prepared_for = "another"
+
+    with pytest.raises(TypeError, match="`weight` was prepared for another, and `x` is an array of"):
+        upconv.conv_transpose(plain.make(np.ones((1, 1, 3))), Prepared())

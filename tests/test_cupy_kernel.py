@@ -99,6 +99,8 @@ def check(form, case, data_format="channels_first"):
 def ways(form, case):
     """The form itself, with its sum divided, and with its phases merged."""
     yield form
+    if form.kernel == "direct" and case.groups > 1:
+        yield form._replace(chunk=2)
     if form.kernel == "tile":
         yield form._replace(splits=3)
         if merges(plan_of(case)):

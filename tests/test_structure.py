@@ -29,9 +29,10 @@ ARRAY_LIBRARIES = (
 
 # Which modules may import which, by their names below `upconv`. Nothing else, and so no cycle.
 ARROWS = {
-    "": {"_api", "_diagram", "_explain"},
+    "": {"_api", "_diagram", "_explain", "_prepare"},
     "_api": {"_arguments", "_dispatch"},
     "_explain": {"_dispatch", "_libraries"},
+    "_prepare": {"_libraries", "_operands"},
     "_diagram": {"_api", "_arguments", "_dispatch", "_picture.drawing", "_plan"},
     "_picture.drawing": {"_picture", "_picture.grid", "_picture.page", "_plan"},
     "_picture.page": {"_picture", "_picture.grid", "_plan"},

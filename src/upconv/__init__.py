@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from upconv._api import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d, output_shape
 from upconv._explain import Explanation, explain
+from upconv._prepare import prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "diagram",
     "explain",
     "output_shape",
+    "prepare",
 ]
 
 __version__ = "0.1.0"

@@ -13,14 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-__all__ = ["common_library", "refuse_algorithm"]
+__all__ = ["common_library", "known_library", "refuse_algorithm"]
 
 
 def common_library(x: Any, weight: Any, bias: Any) -> Library:
     """Return the one library of all three, or say which argument differs and how to mend it."""
-    library = owner(x)
-    if library is None:
-        _refuse_owner("x", x)
+    library = known_library("x", x)
     _agree(library, x, "weight", weight)
     if bias is not None:
         _agree(library, x, "bias", bias)
@@ -32,6 +30,14 @@ def common_library(x: Any, weight: Any, bias: Any) -> Library:
         raise TypeError(
             f"`x` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
         )
+    return library
+
+
+def known_library(name: str, array: Any) -> Library:
+    """Return the library of an array, or say that none of those known made it."""
+    library = owner(array)
+    if library is None:
+        _refuse_owner(name, array)
     return library
 
 
@@ -48,12 +54,14 @@ def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn
 def _agree(library: Library, x: Any, name: str, array: Any) -> None:
     theirs = owner(array)
     if theirs is not library:
-        if theirs is None:
-            _refuse_owner(name, array)
-        raise TypeError(
-            f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
-            f"nothing is copied between libraries unasked"
-        )
+        # A prepared weight is no array, but knows whose it is.
+        prepared_for = getattr(array, "prepared_for", None) if theirs is None and name == "weight" else None
+        if prepared_for is None:
+            _refuse_foreign(library, name, array, theirs)
+        if prepared_for != library.name:
+            raise TypeError(
+                f"`weight` was prepared for {prepared_for}, and `x` is an array of {library.name}; prepare one of its own"
+            )
     if array.dtype != x.dtype:
         ours, other = dtype_name(library, x.dtype), dtype_name(library, array.dtype)
         if ours != other:
@@ -76,6 +84,15 @@ def _device(library: Library, array: Any) -> Any:
 def _refuse_sparse(name: str, array: Any) -> None:
     if array.layout is not sys.modules["torch"].strided:
         raise TypeError(f"`{name}` must be dense, got layout {array.layout}; call .to_dense()")
+
+
+def _refuse_foreign(library: Library, name: str, array: Any, theirs: Library | None) -> NoReturn:
+    if theirs is None:
+        _refuse_owner(name, array)
+    raise TypeError(
+        f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
+        f"nothing is copied between libraries unasked"
+    )
 
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:

@@ -105,7 +105,7 @@ class _Namespace(types.ModuleType):
         from array_api_compat import numpy as xp
 
         found = getattr(xp, name)
-        if not isinstance(found, types.FunctionType | types.BuiltinFunctionType | np.ufunc):
+        if isinstance(found, type) or not callable(found):
             return found
 
         def function(*args, device=None, **words):

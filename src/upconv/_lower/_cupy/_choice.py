@@ -17,6 +17,8 @@ __all__ = ["Device", "choose", "partial_bytes"]
 
 FEWEST_STAGES = 8  # of one part of a divided sum: below, the second pass costs more than the blocks gain
 MOST_SPLITS = 16
+MOST_GROUPS = 8  # of one thread of the direct form
+MERGED_MORE = 1.25  # products that it may take more, because it reads x once for all phases, and writes neighbours
 WORKSPACE = 32 << 20
 
 
@@ -38,7 +40,10 @@ def choose(plan: Plan, batch: int, dtype: str, device: Device, *, by_channel: bo
     # A tile takes 8 input channels at a time, and at least 4 columns and 64 positions: else most of it is padding.
     few = ins <= 2 or (plan.groups > 1 and (ins < DEPTH or outs < 4))
     if few or batch * prod(plan.phase_size) < 8:
-        return Form("F32" if name == "TF32" else name, "direct", outs=1 if outs == 1 else 4)
+        form = Form("F32" if name == "TF32" else name, "direct", outs=1 if outs == 1 else 4)
+        # A thread finds its taps once for several groups, where blocks enough are left to fill a device.
+        chunk = make_grid(plan, batch, form).blocks // (8 * device.processors)
+        return form._replace(chunk=max(1, min(MOST_GROUPS, plan.groups, chunk)))
 
     tiles = TILES[name] if tensor or name != "BF16" else NARROW
 
@@ -50,8 +55,9 @@ def choose(plan: Plan, batch: int, dtype: str, device: Device, *, by_channel: bo
     found = form(merged=False)
     axes = zip(plan.kernel, plan.stride, plan.dilation, strict=True)
     if max(plan.stride) > 1 and all(k % s == 0 and (d == 1 or k == 1) for k, s, d in axes):
-        # At equal cost the merged form, which reads x once for all phases.
-        found = min(form(merged=True), found, key=lambda form: make_grid(plan, batch, form).products)
+        merged = form(merged=True)
+        if make_grid(plan, batch, merged).products <= MERGED_MORE * make_grid(plan, batch, found).products:
+            found = merged
     return found._replace(splits=_splits(plan, batch, found, device))
 
 

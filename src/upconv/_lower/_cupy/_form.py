@@ -63,7 +63,8 @@ class Form(NamedTuple):
     merged: bool = False  # all output phases as columns of one product
     by_channel: bool = False  # neighbouring threads load neighbouring channels: halves by aligned pairs
     splits: int = 1  # parts into which the sum is divided, for want of blocks
-    outs: int = 1  # direct: output channels that one thread sums
+    outs: int = 1  # direct: output channels of a group that one thread sums
+    chunk: int = 1  # direct: groups that one thread takes, one after the other
 
 
 class Spec(NamedTuple):

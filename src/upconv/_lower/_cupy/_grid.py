@@ -19,7 +19,6 @@ class Grid(NamedTuple):
     words: int  # of the packed weight
     tiles_m: int
     tiles_n: int
-    chunk: int  # direct: groups that one thread computes
     blocks: int
     stages: int  # of the longest sum
     products: int  # multiplications, those of padding included
@@ -52,7 +51,6 @@ def make_grid(plan: Plan, batch: int, form: Form) -> Grid:
         words=plan.groups * prod(plan.kernel) // (prod(plan.stride) if form.merged else 1) * rows * width,
         tiles_m=tiles_m,
         tiles_n=tiles_n,
-        chunk=1,
         blocks=phases * tiles_m * tiles_n * plan.groups * form.splits,
         stages=taps * steps_of_tap,
         products=plan.groups * tiles_m * form.tile.BM * tiles_n * form.tile.BN * all_taps * steps_of_tap * DEPTH,
@@ -61,16 +59,13 @@ def make_grid(plan: Plan, batch: int, form: Form) -> Grid:
 
 def _direct(plan: Plan, batch: int, form: Form, ins: int, outs: int) -> Grid:
     tiles_m, tiles_n = -(-outs // form.outs), -(-batch * prod(plan.out) // THREADS["direct"])
-    # A thread finds its taps once for several groups, where enough blocks are left to fill a device.
-    chunk = max(1, min(8, plan.groups, tiles_m * tiles_n * plan.groups // 1024))
     return Grid(
         rows=1,
         width=1,
         words=0,
         tiles_m=tiles_m,
         tiles_n=tiles_n,
-        chunk=chunk,
-        blocks=tiles_m * tiles_n * -(-plan.groups // chunk),
+        blocks=tiles_m * tiles_n * -(-plan.groups // form.chunk),
         stages=1,
         products=batch * prod(plan.out) * prod(plan.kernel) * plan.groups * ins * outs,
     )

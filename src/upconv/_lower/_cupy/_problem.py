@@ -17,7 +17,7 @@ ARRAYS = ("x", "weight", "bias", "packed", "y", "partial")
 FIELDS = (
     *ARRAYS,
     *("batch", "groups", "ins", "outs"),
-    *("x_image", "x_channel", "y_image", "y_channel", "weight_in", "weight_out"),
+    *("x_image", "x_channel", "y_image", "y_channel", "weight_in", "weight_out", "bias_channel"),
     *("merged", "rows", "width"),
     *("tiles_m", "tiles_n", "splits", "total", "near", "chunk"),
 )
@@ -34,12 +34,13 @@ def make_problem(plan: Plan, form: Form, grid: Grid, arrays: dict[str, Any]) -> 
     x, y, weight = ([n // arrays[name].itemsize for n in arrays[name].strides] for name in ("x", "y", "weight"))
     if plan.channels_last:
         x, y = ([each[0], each[-1], *each[1:-1]] for each in (x, y))
+    bias = arrays["bias"]
     pointers = [0 if arrays.get(name) is None else arrays[name].data.ptr for name in ARRAYS]
     numbers = [
         *(arrays["x"].shape[0], plan.groups, plan.in_channels // plan.groups, plan.out_channels // plan.groups),
-        *(x[0], x[1], y[0], y[1], weight[0], weight[1]),
+        *(x[0], x[1], y[0], y[1], weight[0], weight[1], 0 if bias is None else bias.strides[0] // bias.itemsize),
         *(int(form.merged), grid.rows, grid.width),
-        *(grid.tiles_m, grid.tiles_n, form.splits, arrays["y"].size, _near(plan, form), grid.chunk),
+        *(grid.tiles_m, grid.tiles_n, form.splits, arrays["y"].size, _near(plan, form), form.chunk),
     ]
     axes = [
         [i, k, s, d, lo // s, lo % s, out, gcd(s, d), pow(d // gcd(s, d), -1, s // gcd(s, d)), *strides]

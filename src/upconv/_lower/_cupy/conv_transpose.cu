@@ -133,7 +133,7 @@ struct Problem {
     Element* y;
     Sum* partial;
     long long batch, groups, ins, outs;  // channels of one group
-    long long x_image, x_channel, y_image, y_channel, weight_in, weight_out;
+    long long x_image, x_channel, y_image, y_channel, weight_in, weight_out, bias_channel;
     long long merged, rows, width;  // the packed weight: words of input channels for each tap, columns with padding
     long long tiles_m, tiles_n, splits, total;  // total: elements of y
     long long near;  // merged: binary logarithm of how many columns in a row are neighbours in y
@@ -191,11 +191,12 @@ constexpr int THREADS = 32 * (BM / TM) * (BN / TN);  // TM and TN are those of a
 #else
 constexpr int THREADS = (BM / TM) * (BN / TN);
 #endif
-// Two blocks of 256 threads hide each other's barriers, and leave a thread 128 registers; sm_75 has shared memory for one.
+// Several blocks on a multiprocessor hide each other's barriers: two of 256 threads have 128 registers each, three of
+// 128 threads 168. sm_75 has shared memory for one.
 #if __CUDA_ARCH__ >= 800
-constexpr int THREADS_RESIDENT = 512;
+constexpr int RESIDENT = THREADS == 256 ? 2 : 3;
 #else
-constexpr int THREADS_RESIDENT = 256;
+constexpr int RESIDENT = 1;
 #endif
 // Rows start 8 words of 4 bytes further each: lanes that read 4 rows of 8 columns meet 32 different banks.
 constexpr int PAD = 8;
@@ -289,7 +290,7 @@ static __device__ __noinline__ Sum inside_alone(const Problem& problem, const Ph
     return outside ? sum : found;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, THREADS_RESIDENT / THREADS) tile(const __grid_constant__ Problem problem) {
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) tile(const __grid_constant__ Problem problem) {
     // The stages while the sum is taken, then a slab of finished sums.
     __shared__ __align__(16) char memory[larger(STAGES * sizeof(Stage), sizeof(Slab))];
     __shared__ Phase phase[3];
@@ -477,8 +478,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS_RESIDENT / THREADS
         next = next + 1 == STAGES ? 0 : next + 1;
     }
     copies_landed<0>();
-    __syncthreads();
 
+    // No thread looks for inputs any more: a barrier follows the last fetch.
     for (int m = thread; m < BM; m += THREADS) {
         unsigned long long rest = first_column + m;
         Place& column = by_column[m];
@@ -511,7 +512,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, THREADS_RESIDENT / THREADS
         if (problem.partial) {
             write(problem.partial + split * problem.total + at, sum);
         } else {
-            if (problem.bias) add_to(sum, sum_of(read(problem.bias + column.channel)));
+            if (problem.bias) add_to(sum, sum_of(read(problem.bias + column.channel * problem.bias_channel)));
             write(problem.y + at, element_of(sum));
         }
     };
@@ -608,7 +609,7 @@ extern "C" __global__ void __launch_bounds__(128, 4) direct(const __grid_constan
         for (int k = 0; k < OUTS; ++k) {
             if (first_out + k >= problem.outs) break;
             const long long channel = group * problem.outs + first_out + k;
-            if (problem.bias) add_to(sums[k], sum_of(read(problem.bias + channel)));
+            if (problem.bias) add_to(sums[k], sum_of(read(problem.bias + channel * problem.bias_channel)));
             write(problem.y + y_at + channel * problem.y_channel, element_of(sums[k]));
         }
         x_at += problem.ins * problem.x_channel;
@@ -654,8 +655,8 @@ extern "C" __global__ void __launch_bounds__(256) combine(const __grid_constant_
     Sum sum = {};
     for (long long split = 0; split < problem.splits; ++split)
         add_to(sum, read(problem.partial + split * problem.total + at));
-    if (problem.bias)
-        add_to(sum, sum_of(read(problem.bias + at / problem.y_channel % (problem.groups * problem.outs))));
+    const long long channel = at / problem.y_channel % (problem.groups * problem.outs);
+    if (problem.bias) add_to(sum, sum_of(read(problem.bias + channel * problem.bias_channel)));
     write(problem.y + at, element_of(sum));
 }
 #endif
