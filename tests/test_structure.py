@@ -157,7 +157,7 @@ def test_the_table_names_what_the_folder_has(library):
     assert tuple(found) == library.algorithms
     assert library.algorithms[-1] == "generic"
     for name, lowering in found.items():
-        for part in ("lower", "refusal", "reason", "workspace"):
+        for part in ("conv_transpose", "refusal", "reason", "workspace"):
             assert callable(getattr(lowering, part)), (name, part)
 
 

@@ -88,5 +88,5 @@ vars(run)["autograph_info__"] = {}
 
 def _lower(lowering: Lowering, plan: Plan, batched: bool, x: Any, weight: Any, bias: Any) -> Any:
     if batched:
-        return lowering.lower(plan, x, weight, bias)
-    return lowering.lower(plan, x[None, ...], weight, bias)[0, ...]
+        return lowering.conv_transpose(plan, x, weight, bias)
+    return lowering.conv_transpose(plan, x[None, ...], weight, bias)[0, ...]

@@ -122,13 +122,12 @@ def _phase_size(out: int, s: int) -> int:
 
 
 def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:
-    phase_size = _phase_size(out, s)
-
     def tap(a: int) -> Tap:
         shift, phase = divmod(a * d - lo, s)
+        samples = max(0, -(-(out - phase) // s))  # of this phase, inside the output
         start = min(max(0, -shift), i)
-        stop = max(start, min(i, phase_size - shift))
-        return Tap(a, phase, shift, start, stop, at=min(max(0, start + shift), phase_size))
+        stop = max(start, min(i, samples - shift))
+        return Tap(a, phase, shift, start, stop, at=min(max(0, start + shift), samples))
 
     return tuple(map(tap, range(k)))
 

@@ -12,7 +12,7 @@ __all__ = ["Lowering"]
 class Lowering(Protocol):
     """A module, or an object, that computes the call by one algorithm of one library."""
 
-    def lower(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         """Compute the output; ``x`` is (N, C_in, *size), or (N, *size, C_in) where the plan says channels_last."""
 
     def refusal(self, plan: Plan, x: Any) -> str:

@@ -50,7 +50,7 @@ class Generic:
         phase = batch * plan.out_channels * prod(plan.phase_size) * max(4, itemsize)
         return phase * (prod(plan.stride) + 2)
 
-    def lower(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         """Sum each phase over its taps, then interleave the phases."""
         xp, dtype = self.xp, x.dtype
         if "float16" in str(dtype):  # by name, because the standard has neither float16 nor bfloat16

@@ -17,7 +17,7 @@ from jax import lax
 from upconv._lower._jax._shared import finish, layouts, words
 from upconv._plan import Plan
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -36,7 +36,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
     y = lax.conv_general_dilated(
         x,

@@ -20,7 +20,7 @@ from jax import lax
 from upconv._lower._jax._shared import finish, layouts, words
 from upconv._plan import Plan
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -41,7 +41,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Translate the crop into padding."""
     y = lax.conv_transpose(
         x, weight, plan.stride, dimension_numbers=layouts(plan, "OI"), transpose_kernel=True, **words(plan, x)

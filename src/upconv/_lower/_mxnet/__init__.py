@@ -19,7 +19,7 @@ class _Generic(Generic):
         return ""
 
     # A size of 0 is an unknown one to MXNet, unless the caller or this scope asks for NumPy's shapes.
-    lower = use_np_shape(Generic.lower)
+    conv_transpose = use_np_shape(Generic.conv_transpose)
 
 
 LOWERINGS: dict[str, Lowering] = {"native": native, "generic": _Generic(_namespace, device=lambda array: array.ctx)}

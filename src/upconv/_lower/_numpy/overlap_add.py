@@ -22,7 +22,7 @@ import numpy as np
 from upconv._lower._numpy._schedule import ALL, Schedule, make_schedule, row_bytes, too_long
 from upconv._plan import Plan, part
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -45,7 +45,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return tile.images * tile.channels * (tile.rows * columns + (tile.rows + schedule.overlap) * window)
 
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Stream each tile of images and channels through its window."""
     x, weight = np.asarray(x), np.asarray(weight)
     batch, dtype = x.shape[0], x.dtype

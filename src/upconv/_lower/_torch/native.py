@@ -16,7 +16,7 @@ import torch
 
 from upconv._plan import Plan
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 LARGEST = 2**31 - 1
@@ -55,7 +55,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return batch * plan.out_channels * prod(grown) * itemsize
 
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
     dtype = x.dtype
     if plan.channels_last:
