@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from upconv._api import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d, output_shape
+from upconv._conv import conv, conv1d, conv2d, conv3d, conv_weight
 from upconv._explain import Explanation, explain
+from upconv._vjp import vjp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +16,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Explanation",
     "__version__",
+    "conv",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "conv_transpose",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "conv_weight",
     "diagram",
     "explain",
     "output_shape",
+    "vjp",
 ]
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from upconv._lower._contract import Lowering
 
-__all__ = ["LIBRARIES", "Library", "Route", "dtype_name", "itemsize", "lowerings", "owner", "route"]
+__all__ = ["LIBRARIES", "Library", "Route", "computes", "dtype_name", "itemsize", "lowerings", "owner", "route"]
 
 FLOATS = ("float32", "float64", "float16")
 COMPLEX = ("complex64", "complex128")
@@ -151,21 +151,29 @@ def itemsize(name: str) -> int:
     return {"longdouble": 16, "clongdouble": 32}.get(name) or int(name.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
 
 
-# The lowering that takes a call, its name, and what those before it in the table said against the call.
-Route = namedtuple("Route", "algorithm lowering refusals")
+# The lowering that takes a call, its name, its function for the verb, and what those before it said against the call.
+Route = namedtuple("Route", "algorithm lowering lower refusals")
 
 
-def route(library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
+def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
     """Pick the first algorithm that takes the call, or see whether the one asked for does; no name means none."""
     refusals: tuple[str, ...] = ()
     candidates = lowerings(library.name)
     for name in library.algorithms:
         if algorithm in ("auto", name):
-            refusal = candidates[name].refusal(plan, x)
+            lowering = candidates[name]
+            lower = getattr(lowering, verb, None)
+            refusal = lowering.refusal(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
             if not refusal:
-                return Route(name, candidates[name], refusals)
+                return Route(name, lowering, lower, refusals)
             refusals += (f"{name} does not take {refusal}",)
-    return Route("", None, refusals)
+    return Route("", None, None, refusals)
+
+
+def computes(array: Any, algorithm: str, *verbs: str) -> bool:
+    """Whether an algorithm that took the array's library has these verbs too; 'auto' finds one that has."""
+    library = owner(array)
+    return algorithm == "auto" or library is None or all(hasattr(lowerings(library.name)[algorithm], v) for v in verbs)
 
 
 def lowerings(name: str) -> Mapping[str, Lowering]:

@@ -13,26 +13,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-__all__ = ["common_library", "refuse_algorithm"]
+__all__ = ["common_library", "like_the_result", "refuse_algorithm"]
 
 
-def common_library(x: Any, weight: Any, bias: Any) -> Library:
-    """Return the one library of all three, or say which argument differs and how to mend it."""
+def common_library(x: Any, *others: tuple[str, Any]) -> Library:
+    """Return the one library of ``x`` and the others, each with its name, or say which differs and how to mend it."""
     library = owner(x)
     if library is None:
         _refuse_owner("x", x)
-    _agree(library, x, "weight", weight)
-    if bias is not None:
-        _agree(library, x, "bias", bias)
+    for name, array in others:
+        if array is not None or name != "bias":
+            _agree(library, x, name, array)
     if library.name == "torch":
         _refuse_sparse("x", x)
-        _refuse_sparse("weight", weight)
+        for name, array in others:
+            if array is not None:
+                _refuse_sparse(name, array)
     dtype = dtype_name(library, x.dtype)
     if dtype not in library.dtypes:
         raise TypeError(
             f"`x` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
         )
     return library
+
+
+def like_the_result(y: Any, cotangent: Any) -> None:
+    """Check that a cotangent could be the result itself."""
+    library = owner(y)
+    if library is not None:
+        _agree(library, y, "cotangent", cotangent, "the result")
+    if tuple(cotangent.shape) != tuple(y.shape):
+        raise ValueError(
+            f"`cotangent` must have the shape of the result, {tuple(y.shape)}, got {tuple(cotangent.shape)}"
+        )
 
 
 def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn:
@@ -45,22 +58,22 @@ def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn
     raise ValueError(f"`algorithm` must be one of {words} on {library.name}, got {algorithm!r}")
 
 
-def _agree(library: Library, x: Any, name: str, array: Any) -> None:
+def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`") -> None:
     theirs = owner(array)
     if theirs is not library:
         if theirs is None:
             _refuse_owner(name, array)
         raise TypeError(
-            f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
+            f"{against} is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
             f"nothing is copied between libraries unasked"
         )
     if array.dtype != x.dtype:
         ours, other = dtype_name(library, x.dtype), dtype_name(library, array.dtype)
         if ours != other:
-            raise TypeError(f"`x` has dtype {ours} and `{name}` has {other}; convert one of them")
+            raise TypeError(f"{against} has dtype {ours} and `{name}` has {other}; convert one of them")
     here, there = _device(library, x), _device(library, array)
     if here != there and here is not None and there is not None:
-        raise ValueError(f"`x` is on device {here} and `{name}` on {there}; move one of them")
+        raise ValueError(f"{against} is on device {here} and `{name}` on {there}; move one of them")
 
 
 def _device(library: Library, array: Any) -> Any:
