@@ -163,7 +163,8 @@ def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Ro
         if algorithm in ("auto", name):
             lowering = candidates[name]
             lower = getattr(lowering, verb, None)
-            refusal = lowering.refusal(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
+            refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
+            refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
             if not refusal:
                 return Route(name, lowering, lower, refusals)
             refusals += (f"{name} does not take {refusal}",)

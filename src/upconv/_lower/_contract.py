@@ -19,6 +19,8 @@ class Lowering(Protocol):
     - ``conv(plan, y, weight, bias)`` computes x from y and the weight, the adjoint for a real weight;
     - ``conv_weight(plan, x, y)`` computes the weight from x and y;
     - ``conv_bias(plan, y)`` computes the bias from y, the sum of each channel.
+
+    One that takes less in a verb than in the others says so in ``refusal_<verb>``, which stands in for ``refusal``.
     """
 
     def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:

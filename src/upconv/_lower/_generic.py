@@ -182,6 +182,4 @@ def _meeting(plan: Plan) -> Iterator[Taps]:
 
 def _landing(plan: Plan, taps: Taps) -> tuple[Any, ...]:
     """Where inputs start:stop of each axis land in the output."""
-    places = zip(taps, plan.stride, strict=True)
-    ends = ((tap.at * s + tap.phase, (tap.at + tap.stop - tap.start - 1) * s + tap.phase + 1, s) for tap, s in places)
-    return (..., *(slice(*end) for end in ends))
+    return (..., *(tap.lands(s, tap.start, tap.stop) for tap, s in zip(taps, plan.stride, strict=True)))

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, words
+from upconv._lower._jax._shared import finish, layouts, transposed, words
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -48,6 +48,9 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         **words(plan, x),
     )
     return finish(plan, x, y, bias)
+
+
+conv, conv_weight = transposed(conv_transpose)
 
 
 def _kernel(plan: Plan, weight: Any) -> Any:

@@ -17,10 +17,10 @@ from typing import Any
 import jax
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, words
+from upconv._lower._jax._shared import finish, layouts, transposed, words
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -47,3 +47,6 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         x, weight, plan.stride, dimension_numbers=layouts(plan, "OI"), transpose_kernel=True, **words(plan, x)
     )
     return finish(plan, x, y, bias)
+
+
+conv, conv_weight = transposed(conv_transpose)
