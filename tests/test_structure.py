@@ -29,9 +29,11 @@ ARRAY_LIBRARIES = (
 
 # Which modules may import which, by their names below `upconv`. Nothing else, and so no cycle.
 ARROWS = {
-    "": {"_api", "_conv", "_diagram", "_explain", "_vjp"},
+    "": {"", "_api", "_conv", "_diagram", "_explain", "_linear", "_vjp"},
     "_api": {"_arguments", "_dispatch"},
     "_conv": {"_dispatch"},
+    "_linear": {"_api", "_arguments", "_conv", "_dispatch", "_entries", "_operands", "_plan"},
+    "_entries": {"_plan"},
     "_vjp": {"_api", "_conv", "_dispatch", "_libraries", "_operands"},
     "_explain": {"_dispatch", "_libraries"},
     "_diagram": {"_api", "_arguments", "_dispatch", "_picture.drawing", "_plan"},

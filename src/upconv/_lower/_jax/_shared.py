@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "transposed", "words"]
+__all__ = ["finish", "layouts", "refuse_integers", "transposed", "words"]
 
 Lower = Callable[..., Any]
 
@@ -40,13 +40,19 @@ def finish(plan: Plan, x: Any, y: Any, bias: Any) -> Any:
     return y.astype(x.dtype)
 
 
+def refuse_integers(plan: Plan, x: Any) -> str:
+    """Refuse what JAX does not transpose."""
+    return "" if jnp.issubdtype(x.dtype, jnp.inexact) else f"{x.dtype}: JAX transposes no function of integers"
+
+
 def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
     """`conv` and `conv_weight` of a lowering: it is linear in x and in the weight, and JAX transposes what is linear.
 
-    Wide, because JAX does not transpose a convolution that adds in another precision than its operands have.
+    Operands are kept although unused, as with an empty batch, because they say on which device the result lies.
+    They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
     """
 
-    @partial(jax.jit, static_argnums=0, inline=True)
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
         wide, weight = _wide(y), _wide(weight)
         size = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
@@ -54,7 +60,7 @@ def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
         (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(wide)
         return finish(plan, y, x, bias)
 
-    @partial(jax.jit, static_argnums=0, inline=True)
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         wide = _wide(x)
         shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
