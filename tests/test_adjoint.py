@@ -148,15 +148,18 @@ def test_integers_are_exact_and_wrap_around(case, dtype, plain, library, algorit
 def test_the_pair_is_adjoint(case, plain):
     """<conv(y), x> = <y, conv_transpose(x)> = <conv_weight(x, y), weight>, with upconv on both sides."""
     x, weight, y, _ = draws(case, "float64")
-    up = upconv.conv_transpose(plain.make(x), plain.make(weight), **case.arguments)
-    down = upconv.conv(plain.make(y), plain.make(weight), **words(case))
-    across = upconv.conv_weight(plain.make(x), plain.make(y), case.weight[2:], **words(case))
-    three = [np.sum(plain.back(a) * b) for a, b in ((up, y), (down, x), (across, weight))]
-    scale = 1e-13 * np.sum(
-        np.abs(plain.back(upconv.conv(plain.make(abs(y)), plain.make(abs(weight)), **words(case)) * abs(plain.make(x))))
-    )
-    assert abs(three[0] - three[1]) <= scale
-    assert abs(three[0] - three[2]) <= scale
+    _, (_, magnitude) = exact(case, "float64")
+    try:
+        up = upconv.conv_transpose(plain.make(x), plain.make(weight), **case.arguments)
+        down = upconv.conv(plain.make(y), plain.make(weight), **words(case))
+        across = upconv.conv_weight(plain.make(x), plain.make(y), case.weight[2:], **words(case))
+    except ValueError as error:
+        assert "does not take" in str(error)  # noqa: PT017
+        pytest.skip("the library has not so many axes")
+    expected = np.sum(plain.back(up) * y)
+    rounding = 1e-13 * np.sum(magnitude * np.abs(weight))
+    assert abs(np.sum(plain.back(down) * x) - expected) <= rounding
+    assert abs(np.sum(plain.back(across) * weight) - expected) <= rounding
 
 
 @pytest.mark.parametrize("padding", [0, 1, ((0, 2), (3, 1)), ((-1, 1), (2, -2)), "same", "valid"])

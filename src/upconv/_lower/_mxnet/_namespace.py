@@ -32,7 +32,7 @@ def tensordot(a: Any, b: Any, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> 
     if a.dtype.kind == "f":
         return np.tensordot(a, b, axes)
     left, right = axes
-    a, b = np.moveaxis(a, left, range(-len(left), 0)), np.moveaxis(b, right, range(len(right)))
+    a, b = np.moveaxis(a, left, tuple(range(-len(left), 0))), np.moveaxis(b, right, tuple(range(len(right))))
     kept_a, kept_b, over = a.shape[: -len(left)], b.shape[len(right) :], prod(b.shape[: len(right)])
     a, b = a.reshape((prod(kept_a), over)), b.reshape((over, prod(kept_b)))
     return np.einsum("ik,kj->ij", a, b).reshape((*kept_a, *kept_b))
