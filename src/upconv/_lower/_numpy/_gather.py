@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from upconv._lower._numpy._schedule import ALL, Index, work_dtype
+from upconv._lower._numpy._schedule import ALL, Index, tile_elements, work_dtype
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_weight"]
 
-COLUMNS_BYTES = 1 << 20
+# Channels are divided before a product has fewer columns than this: BLAS packs its operands for each product anew.
 POSITIONS = 256
 
 
@@ -82,7 +82,7 @@ def _terms(plan: Plan, y: Any, work: Any, *, finite: bool) -> Iterator[_Term]:
     if not finite:
         yield from _by_tap(plan, y, work)
         return
-    buffer = np.empty(COLUMNS_BYTES // work.itemsize, work)  # one for all tiles: fresh pages cost more than their sums
+    buffer = np.empty(tile_elements(work.itemsize), work)  # one for all tiles: fresh pages cost more than their sums
     for groups, channels, box in _tiles(plan, y.shape, len(buffer)):
         yield _Term(
             (box[0], groups, ALL, *box[1:]), (groups, ALL, channels), _columns(plan, y, groups, channels, box, buffer)
@@ -99,12 +99,12 @@ def _by_tap(plan: Plan, y: Any, work: Any) -> Iterator[_Term]:
 
 
 def _tiles(plan: Plan, shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, slice, tuple[slice, ...]]]:
-    """Divide groups, channels and positions so that no tile has more than ``most`` columns' elements, if it can."""
+    """Divide groups, channels and positions so that no tile's columns, nor its x, have more than ``most`` elements."""
     positions, groups, outs = (shape[0], *plan.size), plan.groups, shape[2]
-    taps = prod(plan.kernel)
+    taps, ins = prod(plan.kernel), plan.in_channels // plan.groups
     channels = max(1, min(outs, most // (taps * min(prod(positions), POSITIONS))))
-    together = max(1, min(groups, most // (outs * taps * prod(positions))))
-    room = max(1, most // (together * channels * taps))
+    together = max(1, min(groups, most // (max(outs * taps, ins) * prod(positions))))
+    room = max(1, most // (together * max(channels * taps, ins)))
     steps: list[int] = []
     for n in reversed(positions):  # whole rows before many rows, so that copies are long
         steps.insert(0, min(n, max(1, room)))
