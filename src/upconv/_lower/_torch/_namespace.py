@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from array_api_compat.torch import astype, concat, float32, reshape, stack, tensordot, zeros
+from array_api_compat.torch import astype, concat, eye, float32, reshape, stack, tensordot, zeros
 from array_api_compat.torch import sum as sum  # noqa: A004, PLC0414
 from torch import movedim as moveaxis
 
-__all__ = ["astype", "concat", "float32", "moveaxis", "reshape", "stack", "sum", "tensordot", "zeros"]
+__all__ = ["astype", "concat", "eye", "float32", "moveaxis", "reshape", "stack", "sum", "tensordot", "zeros"]
