@@ -128,7 +128,9 @@ def _cupy():
 
     def channels_last(a):
         last = np.ascontiguousarray(np.moveaxis(a, 1, -1)) if a.ndim > 1 else a
-        return cupy.asarray(last).transpose(0, last.ndim - 1, *range(1, last.ndim - 1)) if a.ndim > 1 else cupy.asarray(a)
+        return (
+            cupy.asarray(last).transpose(0, last.ndim - 1, *range(1, last.ndim - 1)) if a.ndim > 1 else cupy.asarray(a)
+        )
 
     def backwards(a):
         return cupy.asarray(np.repeat(a, 2, axis=-1)[..., ::-2].copy())[..., ::-1]

@@ -1,7 +1,7 @@
 """Every refusal, by its text, on every library; and every `raise` of the package is reached by one of them."""
 
 import ast
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,17 +9,8 @@ import numpy as np
 import pytest
 
 import upconv
-from upconv import _arguments, _dispatch, _operands
-
-REACHED = set()  # the lines of the package through which a refusal came
-
-
-@contextmanager
-def refused(error, match):
-    with pytest.raises(error, match=match) as caught:
-        yield
-    REACHED.update((str(entry.path), entry.lineno + 1) for entry in caught.traceback)
-
+from refusals import REACHED, refused
+from upconv import _arguments, _dispatch, _geometry, _operands, _padding
 
 X, W = (2, 4, 3, 5), (4, 2, 3, 2)
 
@@ -331,7 +322,14 @@ def test_ints_of_other_kinds_are_ints(plain):
 
 def test_every_raise_is_reached(library, plain):
     """The tests above reach each `raise` and each call of a `_refuse` helper in the package."""
+    import test_conv_arguments as others
+
     REACHED.clear()
+    for row in others.CONV:
+        others.test_conv(plain, *row)
+    for row in others.CONV_WEIGHT:
+        others.test_conv_weight(plain, *row)
+    others.test_cotangents(plain)
     for row in SHAPES + GEOMETRY + ARRAYS:
         test_refusals(plain, *row)
     for what in NOT_ARRAYS:
@@ -352,7 +350,7 @@ def test_every_raise_is_reached(library, plain):
         with suppress(pytest.skip.Exception):
             test(library)
     missed = []
-    for module in (_arguments, _operands, _dispatch):
+    for module in (_arguments, _padding, _geometry, _operands, _dispatch):
         source = Path(module.__file__).read_text()
         for node in ast.walk(ast.parse(source)):
             refuses = isinstance(node, ast.Call) and getattr(node.func, "id", "").startswith(("_refuse", "refuse"))
@@ -364,7 +362,7 @@ def test_every_raise_is_reached(library, plain):
         "sparse": "torch",
         "dense": "torch",
         "not known": "dask tensorflow",
-        "is on device": "torch jax strict tensorflow mxnet",
+        "on device": "torch jax strict tensorflow mxnet",
         "{last}{fix}": "torch jax tensorflow mxnet",
     }
     missed = [
@@ -376,7 +374,7 @@ def test_every_raise_is_reached(library, plain):
 
 
 def test_only_these_modules_raise():
-    """Two, whose refusals stand above; `diagram`, whose stand in test_diagram.py; and a name that is not there."""
+    """Those whose refusals stand above; `diagram` and linear algebra, with tests of their own; an unknown name."""
     package = Path(upconv.__file__).parent
     raising = {
         path.name
@@ -385,7 +383,15 @@ def test_only_these_modules_raise():
         and path.name != "__main__.py"
         and any(isinstance(n, ast.Raise) for n in ast.walk(ast.parse(path.read_text())))
     }
-    assert raising == {"_arguments.py", "_operands.py", "_diagram.py", "__init__.py"}
+    assert raising == {
+        "_arguments.py",
+        "_padding.py",
+        "_geometry.py",
+        "_operands.py",
+        "_diagram.py",
+        "_linear.py",
+        "__init__.py",
+    }
 
 
 def test_prepare_gives_the_weight_itself_where_there_is_nothing_to_lay_out(plain, library):
@@ -396,7 +402,7 @@ def test_prepare_gives_the_weight_itself_where_there_is_nothing_to_lay_out(plain
 
 
 def test_prepare_refuses_what_is_no_array():
-    with pytest.raises(TypeError, match="`weight` must be an array of one of numpy, .* got list"):
+    with pytest.raises(TypeError, match=r"`weight` must be an array of one of numpy, .* got list"):
         upconv.prepare([[[1.0]]])
 
 

@@ -53,13 +53,13 @@ def save(tmp_path):
 def wrong(monkeypatch):
     """Make NumPy's preferred lowering slightly wrong."""
     lowering = lowerings("numpy")["overlap_add"]
-    right = lowering.lower
+    right = lowering.conv_transpose
 
-    def lower(*call):
+    def conv_transpose(*call):
         y = right(*call)
         return y + (abs(y) * 1e-2).astype(y.dtype)
 
-    monkeypatch.setattr(lowering, "lower", lower)
+    monkeypatch.setattr(lowering, "conv_transpose", conv_transpose)
 
 
 def hide(monkeypatch, *names):
@@ -133,7 +133,7 @@ def test_check_prints_a_program_that_makes_the_wrong_call(capsys):
 
 @pytest.mark.usefixtures("numpy_alone")
 def test_a_lowering_that_raises_is_a_finding(save, tmp_path, monkeypatch, capsys):
-    monkeypatch.delattr(lowerings("numpy")["overlap_add"], "lower")
+    monkeypatch.delattr(lowerings("numpy")["overlap_add"], "conv_transpose")
     assert main(["demo", save(), "--out", str(tmp_path / "out.png")]) == 1
     assert main(["check"]) == 1
     printed = capsys.readouterr().out

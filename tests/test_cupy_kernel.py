@@ -1,7 +1,7 @@
 """The CUDA text gives the definition's values: every form, dtype, tile and way of gathering, one by one.
 
-Without a GPU it runs on the CPU, thread by thread; see `cuda_on_cpu`. `tests/test_values.py` runs the same matrix through
-the public call, where the form is the one that a call would take.
+Without a GPU it runs on the CPU, thread by thread; see `cuda_on_cpu`. `tests/test_values.py` runs the same matrix
+through the public call, where the form is the one that a call would take.
 """
 
 import numpy as np
@@ -64,6 +64,7 @@ def reference(case, dtype):
 def run(form, case, data_format="channels_first", arrays=None):
     """Launch one form as it is; None where its way of gathering does not fit the case."""
     import cupy
+
     from upconv._lower._cupy import raw
 
     x, weight, bias = arrays or case.arrays(dtype_of(form))
@@ -123,17 +124,16 @@ MANY = [
 
 
 def test_all_ways_of_a_few_layers(form):
-    if form.kernel == "tile" and form.tile.BM < 64 and form.dtype not in ("C128",):
-        cases_ = MANY[:3]
-    else:
-        cases_ = MANY[3:]
+    cases_ = MANY[:3] if form.kernel == "tile" and form.tile.BM < 64 and form.dtype != "C128" else MANY[3:]
     for case in cases_:
         for way in ways(form, case):
             check(way, case)
 
 
 @settings(max_examples=12)
-@given(case=cases(empty=False), turn=st.integers(0, 3), data_format=st.sampled_from(["channels_first", "channels_last"]))
+@given(
+    case=cases(empty=False), turn=st.integers(0, 3), data_format=st.sampled_from(["channels_first", "channels_last"])
+)
 def test_anything_legal(form, case, turn, data_format):
     if taken(case):
         way = list(ways(form, case))
@@ -162,9 +162,7 @@ def test_more_channels_and_columns_than_one_tile(form):
 @pytest.mark.parametrize("where", ["weight", "x"])
 def test_what_is_not_finite_stays_in_its_receptive_field(form, where):
     """Also where x is gathered beyond its image: the zero there times an infinite weight must not be seen."""
-    case = next(c for c in CASES if c.name == "stride-dilation")
-    even = next(c for c in CASES if c.name == "kernel-is-stride")
-    for case in (case, even):
+    for case in (case for case in CASES if case.name in ("stride-dilation", "kernel-is-stride")):
         for way in ways(form, case):
             arrays = x, weight, _ = [a.copy() for a in case.arrays(dtype_of(form))]
             if where == "weight":

@@ -1,4 +1,4 @@
-"""What the Python side of the raw kernel tells it: the argument, the grid, the module, the device, the prepared weight."""
+"""What the Python side of the raw kernel tells it: the argument, grid, module and device, and the prepared weight."""
 
 import re
 from math import prod
@@ -64,7 +64,8 @@ def test_one_call_is_told_in_full(standin):
     device, options, kernel, blocks, threads, _ = launch = standin.LAUNCHES[-1]
     assert (device, kernel) == (0, "direct")  # two input channels
     assert len(standin.LAUNCHES) == before + 1
-    assert "-DDTYPE=F32" in options and threads == 128
+    assert "-DDTYPE=F32" in options
+    assert threads == 128
     assert blocks == -(-y.size // CASE.weight[1] // 128)
     told = words(launch)
     assert (told["x"], told["weight"], told["bias"], told["y"]) == tuple(a.data.ptr for a in (x, weight, bias, y))
@@ -163,7 +164,8 @@ def test_a_sum_is_divided_only_where_blocks_are_few(standin):
     few, _ = choice((1, 512, 4, 4), (512, 256, 4, 4), stride=2, padding=1)
     assert few.splits > 1
     many, grid = choice((128, 512, 16, 16), (512, 256, 4, 4), stride=2, padding=1)
-    assert many.splits == 1 and grid.blocks > 132
+    assert many.splits == 1
+    assert grid.blocks > 132
     short, _ = choice((1, 16, 4, 4), (16, 256, 1, 1))
     assert short.splits == 1
     from upconv._lower._cupy._choice import WORKSPACE
@@ -194,14 +196,16 @@ def test_what_the_kernel_does_not_take_goes_to_the_generic_algorithm(standin, x,
     arrays = cupy.asarray(np.ones(x, "float32")), cupy.asarray(np.ones(weight, "float32"))
     found = upconv.explain(*arrays, **words_)
     assert found.algorithm == "generic"
-    assert "raw does not take" in found.reason and why in found.reason
+    assert "raw does not take" in found.reason
+    assert why in found.reason
     with pytest.raises(ValueError, match=why):
         upconv.conv_transpose(*arrays, **words_, algorithm="raw")
 
 
 def test_integers_go_to_the_generic_algorithm(standin):
     found = upconv.explain(*arrays_of(CASE, "int32"), **CASE.arguments)
-    assert found.algorithm == "generic" and "int32: the kernel multiplies floating" in found.reason
+    assert found.algorithm == "generic"
+    assert "int32: the kernel multiplies floating" in found.reason
 
 
 def test_workspace_counts_what_is_allocated(standin):
@@ -253,9 +257,9 @@ def test_a_prepared_weight_that_does_not_fit_is_refused(standin):
         call(CASE, x.astype("float64"), prepared)
     with pytest.raises(ValueError, match="`x` has 1 channels where `weight`"):
         call(CASE, x[:, :1], prepared)
-    with pytest.raises(TypeError, match="`x` must be an array of one of .* got PreparedWeight"):
+    with pytest.raises(TypeError, match=r"`x` must be an array of one of .* got PreparedWeight"):
         call(CASE, prepared, weight)
-    with pytest.raises(TypeError, match="`bias` must be an array of one of .* got PreparedWeight"):
+    with pytest.raises(TypeError, match=r"`bias` must be an array of one of .* got PreparedWeight"):
         call(CASE, x, weight, upconv.prepare(bias))
     with pytest.raises(TypeError, match="`weight` was prepared for cupy, and `x` is an array of numpy"):
         call(CASE, x.get(), prepared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upconv._arguments import exact_shape
-from upconv._dispatch import plan_for, run
+from upconv._dispatch import plan_for, run_conv_transpose
 
 __all__ = ["conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "output_shape"]
 
@@ -103,7 +103,7 @@ def conv_transpose(
             [ 0.,  4.,  6.],
             [ 4., 12.,  9.]]])
     """
-    return run(
+    return run_conv_transpose(
         None, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
     )
 
@@ -132,7 +132,7 @@ def conv_transpose1d(
     >>> upconv.conv_transpose1d(np.asarray([[1, 2, 3]]), np.asarray([[[1, 10]]]), stride=2)
     array([[ 1, 10,  2, 20,  3, 30]])
     """
-    return run(
+    return run_conv_transpose(
         1, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
     )
 
@@ -164,7 +164,7 @@ def conv_transpose2d(
              [2., 2., 2., 2., 2., 2.],
              [1., 1., 1., 1., 1., 1.]]]])
     """
-    return run(
+    return run_conv_transpose(
         2, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
     )
 
@@ -193,7 +193,7 @@ def conv_transpose3d(
     >>> upconv.conv_transpose3d(np.ones((2, 8, 4, 6, 5)), np.ones((8, 3, 2, 2, 2)), stride=2).shape
     (2, 3, 8, 12, 10)
     """
-    return run(
+    return run_conv_transpose(
         3, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
     )
 

@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 
-from upconv._arguments import exact, exact_plan, sample_shape
-from upconv._libraries import Library, Route, route
-from upconv._operands import common_library, refuse_algorithm
+from upconv._arguments import exact
+from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
+from upconv._libraries import Library, Route, remembers, route
+from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm
 from upconv._plan import Plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from upconv._lower._contract import Lowering
-
-__all__ = ["plan_for", "resolve", "run"]
+__all__ = [
+    "conv_plan_for",
+    "conv_weight_plan_for",
+    "plan_for",
+    "resolve",
+    "run_conv",
+    "run_conv_bias",
+    "run_conv_transpose",
+    "run_conv_weight",
+    "run_matrix",
+]
 
 # A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
 # threads may both make a plan: they are equal, and the later one stays.
 _PLANS: dict[Any, Plan] = {}
 _PLANS_KEPT = 4096
+
+
+def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
+    """Return the plan of a geometry: a known one costs a look into a dictionary."""
+    if not remembers():
+        return make(*map(_constant, key[1:]))
+    plan = _PLANS.get(key)
+    if plan is None:
+        plan = make(*key[1:])
+        if len(_PLANS) >= _PLANS_KEPT:
+            _PLANS.clear()
+        _PLANS[key] = plan
+    return plan
+
+
+def _constant(value: Any) -> Any:
+    """Ints that `torch.compile` takes for unknowns, as it may any, made constants of the graph: all but the batch."""
+    if type(value) is tuple:
+        return tuple([_constant(item) for item in value])
+    return operator.index(value) if type(value) is int else value
 
 
 def plan_for(
@@ -36,9 +67,10 @@ def plan_for(
     output_size: Any,
     data_format: Any,
 ) -> tuple[Plan, bool]:
-    """Return the plan, and whether ``x`` has a batch axis. A known geometry costs a look into a dictionary."""
-    sample, weight_shape, batched = sample_shape(x_shape, weight_shape, rank, data_format)
+    """Return the plan of a transposed convolution, and whether ``x`` has a batch axis."""
+    sample, weight_shape, batched = sample_shape("conv_transpose", x_shape, weight_shape, rank, data_format)
     key = (
+        "conv_transpose",
         sample,
         weight_shape,
         bias_shape,
@@ -50,43 +82,135 @@ def plan_for(
         output_size if output_size is None else exact("output_size", output_size),
         data_format,
     )
-    plan = _PLANS.get(key)
-    if plan is None:
-        plan = exact_plan(*key)
-        if len(_PLANS) >= _PLANS_KEPT:
-            _PLANS.clear()
-        _PLANS[key] = plan
-    return plan, batched
+    return _known(conv_transpose_plan, key), batched
+
+
+def conv_plan_for(
+    rank: int | None,
+    x_shape: Any,
+    weight_shape: Any,
+    bias_shape: Any,
+    stride: Any,
+    padding: Any,
+    groups: Any,
+    dilation: Any,
+    data_format: Any,
+) -> tuple[Plan, bool]:
+    """Return the plan whose output a convolution takes, and whether there is a batch axis."""
+    sample, weight_shape, batched = sample_shape("conv", x_shape, weight_shape, rank, data_format)
+    words = (exact("stride", stride), exact("padding", padding), exact("groups", groups), exact("dilation", dilation))
+    return _known(conv_plan, ("conv", sample, weight_shape, bias_shape, *words, data_format)), batched
+
+
+def conv_weight_plan_for(
+    x_shape: Any,
+    y_shape: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    groups: Any,
+    dilation: Any,
+    data_format: Any,
+) -> tuple[Plan, bool]:
+    """Return the plan that x and y belong to, and whether they have a batch axis."""
+    kernel = exact("kernel_size", kernel_size)
+    x_sample, y_sample, batched = two_samples(x_shape, y_shape, kernel, data_format)
+    words = (exact("stride", stride), exact("padding", padding), exact("groups", groups), exact("dilation", dilation))
+    return _known(conv_weight_plan, ("conv_weight", x_sample, y_sample, kernel, *words, data_format)), batched
 
 
 def resolve(
     rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any
 ) -> tuple[Library, Plan, bool, Route]:
-    """Check the call and find its lowering; ``geometry`` is what `plan_for` takes after the shapes."""
-    library = common_library(x, weight, bias)
+    """Check a transposed convolution and find its lowering; ``geometry`` is what `plan_for` takes after the shapes."""
+    library = common_library(x, ("weight", weight), ("bias", bias))
+    plan, batched = plan_for(rank, x.shape, weight.shape, None if bias is None else tuple(bias.shape), *geometry)
+    return library, plan, batched, _route("conv_transpose", library, algorithm, plan, x)
+
+
+def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What tf.autograph.experimental.do_not_convert leaves on a function, here without importing TensorFlow.
+
+    Nothing below branches on a value, and AutoGraph would rewrite it all: 5 s for the first tf.function, in place of
+    0.1 s.
+    """
+    vars(function)["autograph_info__"] = {}
+    return function
+
+
+@_left_as_it_is
+def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
+    """Resolve a transposed convolution and lower it."""
+    if autocasts(x):
+        arrays = autocast(x, weight, bias)
+        with no_autocast(x):
+            return run_conv_transpose(rank, *arrays, algorithm, *geometry)
+    library, plan, batched, found = resolve(rank, x, weight, bias, algorithm, *geometry)
+    return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+
+
+@_left_as_it_is
+def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
+    """Resolve a convolution and lower it: its ``x`` is the plan's output."""
+    if autocasts(x):
+        arrays = autocast(x, weight, bias)
+        with no_autocast(x):
+            return run_conv(rank, *arrays, algorithm, *geometry)
+    library = common_library(x, ("weight", weight), ("bias", bias))
     bias_shape = None if bias is None else tuple(bias.shape)
-    plan, batched = plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
-    found = route(library, algorithm if type(algorithm) is str else "", plan, x)
+    plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
+    found = _route("conv", library, algorithm, plan, x)
+    return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+
+
+@_left_as_it_is
+def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
+    """Resolve the correlation of two images that gives a weight, and lower it."""
+    if autocasts(x):
+        arrays = autocast(x, y)
+        with no_autocast(x):
+            return run_conv_weight(*arrays, algorithm, *geometry)
+    library = common_library(x, ("y", y))
+    plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
+    found = _route("conv_weight", library, algorithm, plan, x)
+    if not batched:
+        x, y = x[None, ...], y[None, ...]
+    return _on_device(library, x, found.lower, plan, x, y)
+
+
+@_left_as_it_is
+def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
+    """Sum each channel of the plan's output: no library does this otherwise than the generic lowering."""
+    library = common_library(y)
+    found = _route("conv_bias", library, "generic", plan, y)
+    return _on_device(library, y, found.lower, plan, y if batched else y[None, ...])
+
+
+@_left_as_it_is
+def run_matrix(plan: Plan, weight: Any) -> Any:
+    """Form the dense matrix of the plan and the weight: generic as well."""
+    library = common_library(weight)
+    found = _route("matrix", library, "generic", plan, weight)
+    return _on_device(library, weight, found.lower, plan, weight)
+
+
+def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:
+    found = route(verb, library, algorithm if type(algorithm) is str else "", plan, x)
     if not found.algorithm:
         refuse_algorithm(library, algorithm, found)
-    return library, plan, batched, found
+    return found
 
 
-def run(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
-    """Resolve the call and lower it, with a batch axis for the time of the call where ``x`` has none."""
-    library, plan, batched, found = resolve(rank, x, weight, bias, algorithm, *geometry)
-    if library.name == "tensorflow":  # its ops run on the device in scope, wherever their operands are
+def _on_device(library: Library, x: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call; TensorFlow's ops run on the device in scope, wherever their operands are."""
+    if library.name == "tensorflow":
         with sys.modules["tensorflow"].device(x.device):
-            return _lower(found.lowering, plan, batched, x, weight, bias)
-    return _lower(found.lowering, plan, batched, x, weight, bias)
+            return function(*arguments)
+    return function(*arguments)
 
 
-# What tf.autograph.experimental.do_not_convert leaves on a function, here without importing TensorFlow: nothing below
-# branches on a value, and AutoGraph would rewrite it all: 5 s for the first tf.function, in place of 0.1 s.
-vars(run)["autograph_info__"] = {}
-
-
-def _lower(lowering: Lowering, plan: Plan, batched: bool, x: Any, weight: Any, bias: Any) -> Any:
+def _lower(lower: Callable[..., Any], plan: Plan, batched: bool, x: Any, weight: Any, bias: Any) -> Any:
+    """Give the image a batch axis for the time of the call, where it has none."""
     if batched:
-        return lowering.lower(plan, x, weight, bias)
-    return lowering.lower(plan, x[None, ...], weight, bias)[0, ...]
+        return lower(plan, x, weight, bias)
+    return lower(plan, x[None, ...], weight, bias)[0, ...]

@@ -13,32 +13,68 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-__all__ = ["common_library", "known_library", "refuse_algorithm"]
+__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "no_autocast", "refuse_algorithm"]
 
 
-def common_library(x: Any, weight: Any, bias: Any) -> Library:
-    """Return the one library of all three, or say which argument differs and how to mend it."""
-    library = known_library("x", x)
-    _agree(library, x, "weight", weight)
-    if bias is not None:
-        _agree(library, x, "bias", bias)
+def autocasts(x: Any) -> bool:
+    """Whether `torch.autocast` is on where ``x`` lies: there, users mix dtypes, and PyTorch's own ops cast them."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(x, torch.Tensor):
+        return False
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
+def autocast(*arrays: Any) -> tuple[Any, ...]:
+    """Cast the arrays as autocast does for PyTorch's own convolutions: what is floating, except float64."""
+    if not autocasts(arrays[0]):
+        return arrays
+    torch = sys.modules["torch"]
+    dtype = torch.get_autocast_dtype(arrays[0].device.type)
+
+    def cast(array: Any) -> Any:
+        if isinstance(array, torch.Tensor) and array.is_floating_point() and array.dtype != torch.float64:
+            return array.to(dtype)
+        return array
+
+    return tuple(map(cast, arrays))
+
+
+def no_autocast(x: Any) -> Any:
+    """Return a context in which autocast leaves the lowering alone: that knows the precision to add in."""
+    return sys.modules["torch"].autocast(x.device.type, enabled=False)
+
+
+def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library:
+    """Return the one library of ``x`` and the others, each with its name, or say which differs and how to mend it."""
+    library = owner(x)
+    if library is None:
+        _refuse_owner(name, x)
+    for called, array in others:
+        if array is not None or called != "bias":
+            _agree(library, x, called, array)
     if library.name == "torch":
-        _refuse_sparse("x", x)
-        _refuse_sparse("weight", weight)
+        for called, array in ((name, x), *others):
+            if array is not None:
+                _refuse_sparse(called, array)
     dtype = dtype_name(library, x.dtype)
     if dtype not in library.dtypes:
         raise TypeError(
-            f"`x` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
+            f"`{name}` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; "
+            f"convert it"
         )
     return library
 
 
-def known_library(name: str, array: Any) -> Library:
-    """Return the library of an array, or say that none of those known made it."""
-    library = owner(array)
-    if library is None:
-        _refuse_owner(name, array)
-    return library
+def like_the_result(y: Any, cotangent: Any) -> None:
+    """Check that a cotangent could be the result itself."""
+    library = owner(y)
+    if library is not None:
+        _agree(library, y, "cotangent", cotangent, "the result")
+    if tuple(cotangent.shape) != tuple(y.shape):
+        raise ValueError(
+            f"`cotangent` must have the shape of the result, {tuple(y.shape)}, got {tuple(cotangent.shape)}"
+        )
 
 
 def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn:
@@ -51,24 +87,32 @@ def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn
     raise ValueError(f"`algorithm` must be one of {words} on {library.name}, got {algorithm!r}")
 
 
-def _agree(library: Library, x: Any, name: str, array: Any) -> None:
-    theirs = owner(array)
-    if theirs is not library:
-        # A prepared weight is no array, but knows whose it is.
-        prepared_for = getattr(array, "prepared_for", None) if theirs is None and name == "weight" else None
-        if prepared_for is None:
-            _refuse_foreign(library, name, array, theirs)
-        if prepared_for != library.name:
-            raise TypeError(
-                f"`weight` was prepared for {prepared_for}, and `x` is an array of {library.name}; prepare one of its own"
-            )
+def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`") -> None:
+    theirs = library if type(array) is type(x) else owner(array)
+    # A prepared weight is no array, but knows whose it is.
+    if theirs is not library and not _prepared_for(library, name, array):
+        if theirs is None:
+            _refuse_owner(name, array)
+        raise TypeError(
+            f"{against} is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
+            f"nothing is copied between libraries unasked"
+        )
     if array.dtype != x.dtype:
         ours, other = dtype_name(library, x.dtype), dtype_name(library, array.dtype)
         if ours != other:
-            raise TypeError(f"`x` has dtype {ours} and `{name}` has {other}; convert one of them")
+            raise TypeError(f"{against} has dtype {ours} and `{name}` has {other}; convert one of them")
     here, there = _device(library, x), _device(library, array)
     if here != there and here is not None and there is not None:
-        raise ValueError(f"`x` is on device {here} and `{name}` on {there}; move one of them")
+        raise ValueError(f"{against} is on device {here} and `{name}` on {there}; move one of them")
+
+
+def _prepared_for(library: Library, name: str, array: Any) -> bool:
+    ours = getattr(array, "prepared_for", None) if name == "weight" else None
+    if ours not in (None, library.name):
+        raise TypeError(
+            f"`weight` was prepared for {ours}, and `x` is an array of {library.name}; prepare an array of its own"
+        )
+    return ours is not None
 
 
 def _device(library: Library, array: Any) -> Any:
@@ -84,15 +128,6 @@ def _device(library: Library, array: Any) -> Any:
 def _refuse_sparse(name: str, array: Any) -> None:
     if array.layout is not sys.modules["torch"].strided:
         raise TypeError(f"`{name}` must be dense, got layout {array.layout}; call .to_dense()")
-
-
-def _refuse_foreign(library: Library, name: str, array: Any, theirs: Library | None) -> NoReturn:
-    if theirs is None:
-        _refuse_owner(name, array)
-    raise TypeError(
-        f"`x` is an array of {library.name} and `{name}` one of {theirs.name}; convert one of them: "
-        f"nothing is copied between libraries unasked"
-    )
 
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:

@@ -22,8 +22,17 @@ __all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
 # Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
 # two modules takes 25 ms where the whole package may take 30.
 
-# One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`.
-Tap = namedtuple("Tap", "a phase shift start stop at")
+
+class Tap(namedtuple("Tap", "a phase shift start stop at")):
+    """One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`."""
+
+    __slots__ = ()
+
+    def lands(self, s: int, first: int, last: int) -> slice:
+        """Where inputs first:last, within start:stop, land in the output of stride ``s``."""
+        begin = (first + self.shift) * s + self.phase
+        return slice(begin, begin + (last - first - 1) * s + 1, s)
+
 
 # A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say, if
 # anything `remains`.
@@ -122,13 +131,12 @@ def _phase_size(out: int, s: int) -> int:
 
 
 def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:
-    phase_size = _phase_size(out, s)
-
     def tap(a: int) -> Tap:
         shift, phase = divmod(a * d - lo, s)
+        samples = max(0, -(-(out - phase) // s))  # of this phase, inside the output
         start = min(max(0, -shift), i)
-        stop = max(start, min(i, phase_size - shift))
-        return Tap(a, phase, shift, start, stop, at=min(max(0, start + shift), phase_size))
+        stop = max(start, min(i, samples - shift))
+        return Tap(a, phase, shift, start, stop, at=min(max(0, start + shift), samples))
 
     return tuple(map(tap, range(k)))
 

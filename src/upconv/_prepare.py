@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from upconv._libraries import dtype_name, lowerings
-from upconv._operands import known_library
+from upconv._libraries import lowerings
+from upconv._operands import common_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ __all__ = ["prepare"]
 
 
 def prepare(weight: Any) -> Any:
-    """Return what may stand in place of ``weight`` in many calls, so that none of them lays it out again.
+    r"""Return what may stand in place of ``weight`` in many calls, so that none of them lays it out again.
 
     Where a library's algorithm reads the weight in a layout of its own, as CuPy's raw kernel does, the result keeps
     that layout from the first call that needs it: another stride or number of groups may need another, which is kept
@@ -32,7 +32,7 @@ def prepare(weight: Any) -> Any:
     Raises
     ------
     TypeError
-        If ``weight`` is not an array of a library in the README's table.
+        If ``weight`` is not an array of a library and a dtype in the README's table.
 
     Examples
     --------
@@ -42,9 +42,9 @@ def prepare(weight: Any) -> Any:
     >>> upconv.conv_transpose1d(x, weight, stride=2).shape
     (1, 4, 9)
     """
-    library = known_library("weight", weight)
+    library = common_library(weight, name="weight")
     for lowering in lowerings(library.name).values():
         laid_out = getattr(lowering, "prepare", None)
-        if laid_out is not None and dtype_name(library, weight.dtype) in library.dtypes:
+        if laid_out is not None:
             return laid_out(weight)
     return weight

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,7 +15,7 @@ COMPILER = shutil.which("g++")
 FLAGS = ("-std=c++20", "-O2", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas")
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818  it is a finding
     """The kernel did what no kernel may do."""
 
 
@@ -28,7 +28,7 @@ def _kept(suffix, text, *words):
     if not target.exists():
         with tempfile.NamedTemporaryFile(dir=CACHE, suffix=suffix, delete=False) as made:
             command = [COMPILER, *FLAGS, *words[:-1], "-x", "c++", "-", *words[-1], "-o", made.name]
-            run = subprocess.run(command, input=text, capture_output=True, text=True)
+            run = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if run.returncode:
             Path(made.name).unlink()
             raise RuntimeError(run.stderr[:4000])
@@ -36,7 +36,7 @@ def _kept(suffix, text, *words):
     return str(target)
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(text, macros, entry):
     """The launcher of one specialisation."""
     runtime = _kept(".o", (HERE / "runtime.cpp").read_text(), f"-I{HERE}", "-c", ())

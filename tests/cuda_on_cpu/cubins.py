@@ -22,6 +22,7 @@ class Use(NamedTuple):
 def build(spec, chip):
     """Compile one specialisation for one chip, with the options that CuPy adds."""
     from cupy_backends.cuda.libs import nvrtc
+
     from upconv._lower._cupy._module import options, source
 
     program = nvrtc.createProgram(source(), "conv_transpose.cu", [], [])
@@ -39,7 +40,12 @@ def build(spec, chip):
         return [int(n) for n in re.findall(pattern, log)]
 
     spilled = sum(found(r"(\d+) bytes spill stores")) + sum(found(r"(\d+) bytes spill loads"))
-    return Use(max(found(r"Used (\d+) registers")), spilled, sum(found(r"(\d+) bytes stack frame")), sum(found(r"(\d+) bytes smem")))
+    return Use(
+        max(found(r"Used (\d+) registers")),
+        spilled,
+        sum(found(r"(\d+) bytes stack frame")),
+        sum(found(r"(\d+) bytes smem")),
+    )
 
 
 def name(spec):
@@ -49,7 +55,16 @@ def name(spec):
     if spec.kernel == "tile":
         words += [f"{values['BM']}x{values['BN']}"] + ["tensor"] * (values["MMA"] == "1")
         words += ["by_channel"] * (values["BY_CHANNEL"] == "1")
-    return "-".join([*words, *([values["OUTS"]] if spec.kernel == "direct" else ["pairs"] * (spec.kernel == "pack" and values["MMA"] == "1"))])
+    return "-".join(
+        [
+            *words,
+            *(
+                [values["OUTS"]]
+                if spec.kernel == "direct"
+                else ["pairs"] * (spec.kernel == "pack" and values["MMA"] == "1")
+            ),
+        ]
+    )
 
 
 def main():
@@ -61,7 +76,6 @@ def main():
     from cuda_on_cpu.forms import specs
 
     chips = [int(chip) for chip in sys.argv[1:]] or CHIPS
-    print(f"{'registers':34}", *(f"sm_{chip:<4}" for chip in chips))
     spills = Counter()
     for spec in dict.fromkeys(spec for chip in chips for spec in specs(chip)):
         row = []
@@ -69,8 +83,6 @@ def main():
             use = build(spec, chip) if spec in specs(chip) else None
             spills[chip] += use.spilled if use else 0
             row.append(f"{use.registers}{'!' * bool(use.spilled)}".ljust(7) if use else "-".ljust(7))
-        print(f"{name(spec):34}", *row, flush=True)
-    print(f"{'bytes spilled':34}", *(f"{spills[chip]:<7}" for chip in chips))
     return any(spills.values())
 
 

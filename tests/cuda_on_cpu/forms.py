@@ -6,13 +6,11 @@ __all__ = ["FORMS", "forms", "numpy_dtype", "specs", "title"]
 
 
 def forms(capability):
-    """All forms that a device may run: a tile of each size, gathered either way, and both widths of the direct kernel."""
-    for name, tiles in TILES.items():
-        tensor = name in ("TF32", "F16", "BF16")
-        if name == "BF16" and capability < 80:
-            tensor, tiles = False, NARROW
-        if not (name == "TF32" and capability < 80):
-            for tile in tiles:
+    """All forms that a device may run: each tile, gathered either way, and both widths of the direct kernel."""
+    for name, best in TILES.items():
+        tensor = name in ("TF32", "F16", "BF16") and (name == "F16" or capability >= 80)
+        if name != "TF32" or tensor:
+            for tile in NARROW if name == "BF16" and not tensor else best:
                 for by_channel in (False, True):
                     yield Form(name, "tile", tensor, tile, by_channel=by_channel)
     for name in DTYPES.values():

@@ -90,11 +90,7 @@ class RawModule:
 
 
 def _regions():
-    found = {
-        np.lib.array_utils.byte_bounds(a)
-        for a in list(_ALIVE.values())
-        if a.size and a._device == _CURRENT[-1]
-    }
+    found = {np.lib.array_utils.byte_bounds(a) for a in list(_ALIVE.values()) if a.size and a._device == _CURRENT[-1]}
     return sorted(found)
 
 
@@ -123,7 +119,7 @@ def has_device():
         import cupy
 
         return cupy.cuda.runtime.getDeviceCount() > 0
-    except Exception:  # whatever is missing: the library, the driver, the device
+    except Exception:  # noqa: BLE001  whatever is missing: the library, the driver, the device
         return False
 
 
@@ -132,7 +128,6 @@ def install():
     import array_api_compat
 
     with suppress(ImportError):  # CuPy's binding of the compiler looks for CuPy when it is first used
-        import cupy as _
         from cupy_backends.cuda.libs import nvrtc
 
         nvrtc.getVersion()
@@ -142,6 +137,7 @@ def install():
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 2)
     cupy.cuda = types.SimpleNamespace(Device=Device, runtime=runtime)
     sys.modules["cupy"] = cupy
+    sys.modules["cupyx"] = None  # CuPy's sparse matrices do not stand here
     # The stand-in's arrays are NumPy's too: say whose they are meant to be.
     _libraries._OWNERS[ndarray] = next(row for row in _libraries.LIBRARIES if row.name == "cupy")
     sys.modules["array_api_compat.cupy"] = array_api_compat.cupy = _Namespace("array_api_compat.cupy")

@@ -1,7 +1,7 @@
 """The contract of a lowering: one module, one algorithm of one library, in the folder of that library.
 
 The folder lists what it has, by the names that ``algorithm=`` takes, as ``LOWERINGS``. What each of them defines is
-spelled in ``_contract.py``: ``lower``, and ``refusal``, ``reason`` and ``workspace`` for `explain`.
+spelled in ``_contract.py``: ``conv_transpose``, and ``refusal``, ``reason`` and ``workspace`` for `explain`.
 
 A lowering gets arguments that are known to be right: of one library, dtype and device, and with a batch axis. It never
 checks them again, never raises about them, and never copies through another library or device. The result has the

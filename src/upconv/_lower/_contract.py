@@ -10,16 +10,28 @@ __all__ = ["Lowering"]
 
 
 class Lowering(Protocol):
-    """A module, or an object, that computes the call by one algorithm of one library."""
+    """A module, or an object, that computes by one algorithm of one library.
 
-    def lower(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-        """Compute the output; ``x`` is (N, C_in, *size), or (N, *size, C_in) where the plan says channels_last."""
+    The plan is that of the transposed convolution in every verb: ``x`` is its input and ``y`` its output, with a batch
+    axis, and with channels last where the plan says channels_last. A lowering may have four verbs more, and the
+    generic one has them all; a type checker cannot say so:
+
+    - ``conv(plan, y, weight, bias)`` computes x from y and the weight, the adjoint for a real weight;
+    - ``conv_weight(plan, x, y)`` computes the weight from x and y;
+    - ``conv_bias(plan, y)`` computes the bias from y, the sum of each channel;
+    - ``matrix(plan, weight)`` computes the matrix of the map from x to y.
+
+    One that takes less in a verb than in the others says so in ``refusal_<verb>``, which stands in for ``refusal``.
+    """
+
+    def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+        """Compute y from x and the weight."""
 
     def refusal(self, plan: Plan, x: Any) -> str:
-        """Name what this lowering does not take about the call, or return the empty string."""
+        """Name what this does not take about the call, or return the empty string; ``x`` is the call's first array."""
 
     def reason(self, plan: Plan) -> str:
-        """Say in one line how it computes a call that it takes."""
+        """Say in one line how it computes a transposed convolution that it takes."""
 
     def workspace(self, plan: Plan, batch: int, itemsize: int) -> int:
-        """Estimate the bytes that it allocates beyond the output, the library's own op not counted."""
+        """Estimate the bytes that this allocates beyond the output, the library's own op not counted."""

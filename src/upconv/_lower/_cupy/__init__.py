@@ -13,9 +13,27 @@ __all__ = ["LOWERINGS"]
 
 
 class _Generic(Generic):
-    def lower(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    """The generic algorithm on the device of its first array, with weights as they came."""
+
+    def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         with x.device:
-            return super().lower(plan, x, _weights.plain(weight), bias)
+            return super().conv_transpose(plan, x, _weights.plain(weight), bias)
+
+    def conv(self, plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+        with y.device:
+            return super().conv(plan, y, _weights.plain(weight), bias)
+
+    def conv_weight(self, plan: Plan, x: Any, y: Any) -> Any:
+        with x.device:
+            return super().conv_weight(plan, x, y)
+
+    def conv_bias(self, plan: Plan, y: Any) -> Any:
+        with y.device:
+            return super().conv_bias(plan, y)
+
+    def matrix(self, plan: Plan, weight: Any) -> Any:
+        with weight.device:
+            return super().matrix(plan, weight)
 
 
 LOWERINGS: dict[str, Lowering] = {"raw": raw, "generic": _Generic(xp, device=lambda array: array.device)}

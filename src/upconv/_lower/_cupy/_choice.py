@@ -40,10 +40,10 @@ def choose(plan: Plan, batch: int, dtype: str, device: Device, *, by_channel: bo
     # A tile takes 8 input channels at a time, and at least 4 columns and 64 positions: else most of it is padding.
     few = ins <= 2 or (plan.groups > 1 and (ins < DEPTH or outs < 4))
     if few or batch * prod(plan.phase_size) < 8:
-        form = Form("F32" if name == "TF32" else name, "direct", outs=1 if outs == 1 else 4)
+        narrow = Form("F32" if name == "TF32" else name, "direct", outs=1 if outs == 1 else 4)
         # A thread finds its taps once for several groups, where blocks enough are left to fill a device.
-        chunk = make_grid(plan, batch, form).blocks // (8 * device.processors)
-        return form._replace(chunk=max(1, min(MOST_GROUPS, plan.groups, chunk)))
+        chunk = make_grid(plan, batch, narrow).blocks // (8 * device.processors)
+        return narrow._replace(chunk=max(1, min(MOST_GROUPS, plan.groups, chunk)))
 
     tiles = TILES[name] if tensor or name != "BF16" else NARROW
 

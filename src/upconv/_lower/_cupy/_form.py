@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["DEPTH", "DTYPES", "NARROW", "SUMS", "THREADS", "TILES", "Form", "Spec", "Tile", "spec", "threads", "word_bytes"]
+__all__ = [
+    "DEPTH",
+    "DTYPES",
+    "NARROW",
+    "SUMS",
+    "THREADS",
+    "TILES",
+    "Form",
+    "Spec",
+    "Tile",
+    "spec",
+    "threads",
+    "word_bytes",
+]
 
 DEPTH = 8  # rows of one stage, as in the kernel
 THREADS = {"direct": 128, "pack": 256, "combine": 256}  # as in the kernel
@@ -29,7 +42,7 @@ SUMS = {
 
 
 class Tile(NamedTuple):
-    """A block's columns of the weight and positions of ``x``, those of one thread (on tensor cores of a warp), stages."""
+    """A block's columns of the weight and positions of ``x``, those of one thread (or warp of tensor cores), stages."""
 
     BM: int
     BN: int

@@ -33,9 +33,7 @@ def make_grid(plan: Plan, batch: int, form: Form) -> Grid:
     phases = prod(plan.stride)
     if form.merged:
         columns = outs * phases
-        places = (
-            (n - 1 + lo % s) // s + 1 for n, lo, s in zip(plan.out, plan.lo, plan.stride, strict=True)
-        )
+        places = ((n - 1 + lo % s) // s + 1 for n, lo, s in zip(plan.out, plan.lo, plan.stride, strict=True))
         phases, taps = 1, prod(k // s for k, s in zip(plan.kernel, plan.stride, strict=True))
         all_taps = taps
     else:

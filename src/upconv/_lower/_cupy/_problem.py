@@ -50,7 +50,7 @@ def make_problem(plan: Plan, form: Form, grid: Grid, arrays: dict[str, Any]) -> 
     ]
     absent = [1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0]
     words = sum([absent] * (3 - plan.rank) + axes, pointers + numbers)
-    problem = np.empty(1, PROBLEM)
+    problem: Any = np.empty(1, PROBLEM)
     problem["words"] = words
     return problem
 

@@ -24,7 +24,7 @@ from upconv._lower._cupy._problem import make_problem
 from upconv._lower._cupy._weights import PreparedWeight, packed, plain
 from upconv._plan import Plan
 
-__all__ = ["launch", "lower", "prepare", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "launch", "prepare", "reason", "refusal", "workspace"]
 
 LARGEST = 2**31 - 1
 LARGEST_STRIDE = 2**16 - 1  # the kernel multiplies two residues in 32 bits
@@ -65,11 +65,13 @@ def prepare(weight: Any) -> PreparedWeight:
     return PreparedWeight(weight)
 
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Choose a form and launch it."""
     with x.device:
         tf32 = os.environ.get("CUPY_TF32") == "1"
-        form = choose(plan, x.shape[0], x.dtype.name, _properties(x.device.id), by_channel=_by_channel(plan, x), tf32=tf32)
+        form = choose(
+            plan, x.shape[0], x.dtype.name, _properties(x.device.id), by_channel=_by_channel(plan, x), tf32=tf32
+        )
         return launch(plan, form, x, weight, bias)
 
 

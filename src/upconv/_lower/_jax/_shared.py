@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "words"]
+__all__ = ["finish", "layouts", "refuse_integers", "transposed", "words"]
+
+Lower = Callable[..., Any]
 
 
 def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
@@ -21,11 +26,10 @@ def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
 def words(plan: Plan, x: Any) -> dict[str, Any]:
     """The crop as padding of the stride-dilated input, (ke-1-lo, ke-1-hi), and the precision to add in."""
     reach = [d * (k - 1) for k, d in zip(plan.kernel, plan.dilation, strict=True)]
-    half = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize == 2
     return {
         "padding": [(n - lo, n - hi) for n, lo, hi in zip(reach, plan.lo, plan.hi, strict=True)],
         "rhs_dilation": plan.dilation,
-        "preferred_element_type": jnp.float32 if half else None,
+        "preferred_element_type": jnp.float32 if _half(x) else None,
     }
 
 
@@ -34,3 +38,42 @@ def finish(plan: Plan, x: Any, y: Any, bias: Any) -> Any:
     if bias is not None:
         y = y + (bias if plan.channels_last else bias.reshape(-1, *(1,) * plan.rank)).astype(y.dtype)
     return y.astype(x.dtype)
+
+
+def refuse_integers(plan: Plan, x: Any) -> str:
+    """Refuse what JAX does not transpose."""
+    return "" if jnp.issubdtype(x.dtype, jnp.inexact) else f"{x.dtype}: JAX transposes no function of integers"
+
+
+def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
+    """`conv` and `conv_weight` of a lowering: it is linear in x and in the weight, and JAX transposes what is linear.
+
+    Operands are kept although unused, as with an empty batch, because they say on which device the result lies.
+    They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
+    """
+
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+        wide, weight = _wide(y), _wide(weight)
+        size = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
+        x = jax.ShapeDtypeStruct((y.shape[0], *size), wide.dtype)
+        (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(wide)
+        return finish(plan, y, x, bias)
+
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
+        wide = _wide(x)
+        shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
+        weight = jax.ShapeDtypeStruct(shape, wide.dtype)
+        (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, wide, weight, None), weight)(_wide(y))
+        return weight.astype(x.dtype)
+
+    return conv, conv_weight
+
+
+def _wide(array: Any) -> Any:
+    return array.astype(jnp.float32) if _half(array) else array
+
+
+def _half(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 2

@@ -21,7 +21,7 @@ from mxnet import numpy as np
 
 from upconv._plan import Plan
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 # What MXNet asks itself, once, before its first call.
 ONEDNN = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
@@ -69,7 +69,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return batch * plan.out_channels * prod(grown) * itemsize
 
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
     with mx.util.np_shape(True):  # otherwise a batch of 0 is one of unknown size to MXNet
         dtype, work = x.dtype, _work(x)

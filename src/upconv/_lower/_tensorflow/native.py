@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from upconv._plan import Plan
 
-__all__ = ["lower", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
 OPS = ("tf.nn.conv2d_transpose", "tf.nn.conv2d_transpose", "tf.nn.conv3d_transpose")
 HALVES = ("float16", "bfloat16")
@@ -55,7 +55,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return (kernel + batch * (moved + whole)) * max(4, itemsize)
 
 
-def lower(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op with channels last; grow and crop what is left."""
     dtype, last = x.dtype, [0, *range(2, plan.rank + 2), 1]
     if dtype.name in HALVES:

@@ -1,0 +1,95 @@
+"""`vjp`: the result, and a function that pulls a cotangent back to the operands."""
+
+from __future__ import annotations
+
+from upconv._api import conv_transpose
+from upconv._conv import conv, conv_weight
+from upconv._dispatch import plan_for, run_conv_bias
+from upconv._libraries import computes
+from upconv._operands import autocast, like_the_result
+
+__all__ = ["vjp"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Array = Any
+    PerAxis = int | Sequence[int]
+    Padding = int | str | Sequence[int | tuple[int, int]]
+
+
+def vjp(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    output_size: PerAxis | None = None,
+    data_format: str = "channels_first",
+    algorithm: str = "auto",
+) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array | None]]]:
+    """Transposed convolution, and its vector-Jacobian product: derivatives on libraries that have none of their own.
+
+    Parameters
+    ----------
+    x, weight, bias, stride, padding, output_padding, groups, dilation, output_size, data_format, algorithm
+        As in `conv_transpose`. ``pullback`` takes the same algorithm, or picks one where that computes transposed
+        convolutions alone.
+
+    Returns
+    -------
+    y : array
+        ``conv_transpose(x, weight, bias, ...)``.
+    pullback : function
+        ``pullback(cotangent)`` returns ``(dx, dweight, dbias)`` with the shapes of x, weight and bias; ``dbias`` is
+        None without a bias. The cotangent has the shape, library, dtype and device of ``y``. Where it is the gradient
+        of a loss by y, these are the gradients of the loss by x, weight and bias.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv_transpose`; and ``pullback`` of a cotangent unlike ``y``.
+
+    Notes
+    -----
+    ``dx`` is `conv` of the cotangent and ``dweight`` is `conv_weight` of x and the cotangent, public calls that
+    can be differentiated again. Nothing is conjugated: for complex arrays these are the cotangents of `jax.vjp`, where
+    PyTorch's gradients are those of the conjugated cotangent, conjugated.
+
+    Examples
+    --------
+    >>> import numpy as np, upconv
+    >>> x, weight = np.asarray([[1.0, 2.0]]), np.asarray([[[1.0, 10.0, 100.0]]])
+    >>> y, pullback = upconv.vjp(x, weight, stride=2)
+    >>> y
+    array([[  1.,  10., 102.,  20., 200.]])
+    >>> dx, dweight, dbias = pullback(np.asarray([[1.0, 2.0, 3.0, 4.0, 5.0]]))
+    >>> dx, dweight, dbias
+    (array([[321., 543.]]), array([[[ 7., 10., 13.]]]), None)
+    """
+    x, weight, bias = autocast(x, weight, bias)  # so that the pullback may run outside of autocast
+    geometry = (stride, padding, output_padding, groups, dilation)
+    y = conv_transpose(
+        x, weight, bias, *geometry, output_size=output_size, data_format=data_format, algorithm=algorithm
+    )
+    plan, batched = plan_for(None, x.shape, weight.shape, None, *geometry, output_size, data_format)
+    back = algorithm if computes(x, algorithm, "conv", "conv_weight") else "auto"
+    # The exact crop: the same samples, whatever words or sizes said it.
+    crop = tuple(zip(plan.lo, plan.hi, strict=True))
+    words = {"groups": plan.groups, "dilation": plan.dilation, "data_format": data_format, "algorithm": back}
+
+    def pullback(cotangent: Array) -> tuple[Array, Array, Array | None]:
+        like_the_result(y, cotangent)
+        return (
+            conv(cotangent, weight, None, plan.stride, crop, **words),
+            conv_weight(x, cotangent, plan.kernel, plan.stride, crop, **words),
+            None if bias is None else run_conv_bias(cotangent, plan, batched=batched),
+        )
+
+    return y, pullback
