@@ -23,7 +23,7 @@ LIBRARIES = {
     # bfloat16; a second library to mix with; demo and check; pictures
     "numpy": ("ml_dtypes", "array-api-strict", ".[demo,plot,scipy]"),
     "strict": (),
-    "torch": (".[demo]",),
+    "torch": (".[demo]", "ml_dtypes"),  # bfloat16 in the dry run of benchmarks/gpu.py
     "jax": (".[demo]",),
     "tensorflow": (".[demo]",),
     "dask": (),
