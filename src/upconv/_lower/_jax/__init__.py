@@ -4,8 +4,13 @@ import jax.numpy as xp
 
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._jax import lhs_dilation, native
+from upconv._lower._jax import lhs_dilation, native, overlap_add
 
 __all__ = ["LOWERINGS"]
 
-LOWERINGS: dict[str, Lowering] = {"native": native, "lhs_dilation": lhs_dilation, "generic": Generic(xp)}
+LOWERINGS: dict[str, Lowering] = {
+    "overlap_add": overlap_add,
+    "native": native,
+    "lhs_dilation": lhs_dilation,
+    "generic": Generic(xp),
+}
