@@ -19,6 +19,9 @@ class Lowering(Protocol):
     - ``conv(plan, y, weight, bias)`` computes x from y and the weight, the adjoint for a real weight;
     - ``conv_weight(plan, x, y)`` computes the weight from x and y;
     - ``conv_bias(plan, y)`` computes the bias from y, the sum of each channel.
+
+    And it may have ``slow(plan, x)``, which ends the sentence "it is slower": where a later lowering is faster, and by
+    which figures; the empty string elsewhere. It looks at shapes, dtype and platform alone, and only 'auto' asks it.
     """
 
     def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:

@@ -1,14 +1,31 @@
-"""What both of XLA's convolution calls are told in the same words."""
+"""What both of XLA's convolution calls are told in the same words, and how every lowering ends."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "words"]
+__all__ = ["finish", "is_half", "layouts", "operands", "words"]
+
+
+def is_half(array: Any) -> bool:
+    """Whether it must be added in a wider type than its own."""
+    return jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 2
+
+
+def operands(*arrays: Any) -> tuple[Any, ...]:
+    """Widen halves where JAX cannot differentiate a convolution of theirs that is added in float32.
+
+    Its gradient raised a TypeError about mixed types, as in 0.5 (https://github.com/jax-ml/jax/pull/36734 mends it).
+    Elsewhere they stay narrow: a GPU multiplies them faster.
+    """
+    if is_half(arrays[0]) and jax.__version_info__ < (0, 10, 2):
+        return tuple(array.astype(jnp.float32) for array in arrays)
+    return arrays
 
 
 def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
@@ -21,11 +38,10 @@ def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
 def words(plan: Plan, x: Any) -> dict[str, Any]:
     """The crop as padding of the stride-dilated input, (ke-1-lo, ke-1-hi), and the precision to add in."""
     reach = [d * (k - 1) for k, d in zip(plan.kernel, plan.dilation, strict=True)]
-    half = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize == 2
     return {
         "padding": [(n - lo, n - hi) for n, lo, hi in zip(reach, plan.lo, plan.hi, strict=True)],
         "rhs_dilation": plan.dilation,
-        "preferred_element_type": jnp.float32 if half else None,
+        "preferred_element_type": jnp.float32 if is_half(x) else None,
     }
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, words
+from upconv._lower._jax._shared import finish, layouts, operands, words
 from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
@@ -38,14 +38,15 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
+    a, b = operands(x, weight)
     y = lax.conv_general_dilated(
-        x,
-        _kernel(plan, weight),
+        a,
+        _kernel(plan, b),
         window_strides=(1,) * plan.rank,
         lhs_dilation=plan.stride,
         dimension_numbers=layouts(plan, "IO"),
         feature_group_count=plan.groups,
-        **words(plan, x),
+        **words(plan, a),
     )
     return finish(plan, x, y, bias)
 

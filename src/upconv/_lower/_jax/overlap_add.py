@@ -1,18 +1,17 @@
-"""One matrix product gives every tap's products, the columns; what lands on the same output is added.
+"""One matrix product gives the columns, what each tap makes of each sample; columns of one output are added.
 
-Output ``q*s + r`` is phase ``r``, sample ``q``, and all taps of one shift add to the same window of their phases. So an
-axis takes one addition for each of its ceil(k/s) shifts rather than for each tap: four for a kernel of 1024 at a stride
+Output ``q*s + r`` is sample ``q`` of phase ``r``, and all taps of one shift add to one window of their phases. So an
+axis takes one addition for each of its about k/s shifts rather than for each tap: four for a kernel of 1024 at a stride
 of 256. Zeros are appended to products and never multiplied, because 0 * inf would leak a NaN.
 
-XLA has ops for all of this, which it also differentiates well: the transpose of the product is a product, that of the
-additions gathers columns. Operands are made matrices first, because XLA copies the columns once more to transpose a
-product of more axes. Where the columns would be large, blocks of output channels take turns.
+On a CPU XLA's own op is slow where it has groups or three axes, and its gradient of the kernel is slow everywhere. The
+derivatives of this are matrix products too. Its operands are made matrices first: the transpose of a product of more
+axes copies all columns once more. Where columns would be large, blocks of output channels take turns.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby, product
 from math import prod
 from typing import Any
 
@@ -20,13 +19,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from upconv._lower._jax._phases import add_up, additions, interleave
+from upconv._lower._jax._shared import finish, is_half
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
 
-# Columns that are made at a time.
-BYTES = 2**24
-# Additions are operations of the program, and XLA takes time for each: 4 s for 343.
+# Bytes of columns that are made at a time: with 4, 8 and 16 MiB calls took the same time, and 32 MiB is what all may.
+COLUMNS = 2**24
+# Each addition is an operation of the program, and the time to compile it grows with them.
 ADDITIONS = 128
 
 
@@ -34,44 +35,72 @@ def refusal(plan: Plan, x: Any) -> str:
     """Refuse what has nothing to multiply, and what would be a long program."""
     if plan.is_empty:
         return "an empty image: there is nothing to multiply"
-    n = prod(len(_shifts(plan, axis)) for axis in range(plan.rank))
-    return f"a kernel of {n} shifts: each is an operation, of {ADDITIONS} at most" if n > ADDITIONS else ""
+    n = additions(plan)
+    return f"a kernel of {n} shifts: each is an operation of the program, {ADDITIONS} at most" if n > ADDITIONS else ""
+
+
+def slow(plan: Plan, x: Any) -> str:
+    """Say where XLA's own op is faster."""
+    platform = _platform(x)
+    if platform != "cpu":
+        return f"on a {platform}, for which XLA's own op is tuned"
+    # Without a stride XLA's own op multiplies no zeros, and its columns are those of the input: forward, input's and
+    # kernel's gradient take it 15, 12 and 60 ms on the layer below, and this 21, 37 and 60 (2 cores, JAX 0.10). With 3
+    # output channels they take 3.8, 1.7 and 45 ms, and this 4.0, 1.4 and 9; with groups or a third axis this is faster.
+    dense = plan.groups == 1 and plan.rank <= 2 and plan.out_channels >= 8
+    if dense and max(plan.stride) == 1 and additions(plan) >= 9:
+        return "at stride 1: 21 ms against 15 for 64 channels of 128 x 128 and a kernel of 3 x 3"
+    return ""
 
 
 def reason(plan: Plan) -> str:
     """Say how."""
-    n = prod(len(_shifts(plan, axis)) for axis in range(plan.rank))
-    return f"one matrix product for all {prod(plan.kernel)} taps, and {n} additions by output phase"
+    return f"one matrix product for all {prod(plan.kernel)} taps, and {additions(plan)} additions by output phase"
 
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The columns of a block, and the phases that they are added to."""
+    wide = max(4, itemsize)
     phases = batch * plan.out_channels * prod(plan.phase_size) * prod(plan.stride)
-    return (_columns_size(plan, batch) // _blocks(plan, batch, itemsize) + phases) * max(4, itemsize)
+    return (_columns_size(plan, batch) // _blocks(plan, batch, wide) + phases) * wide
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Multiply, add, interleave."""
-    dtype = x.dtype
-    if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize == 2:
-        # Before the product rather than by its preferred type: JAX transposes that one in two types, and raises.
-        x, weight = x.astype(jnp.float32), weight.astype(jnp.float32)
+    wide = x
+    if is_half(x):
+        # Here rather than by the product's preferred type: its transpose would multiply two types.
+        wide, weight = x.astype(jnp.float32), weight.astype(jnp.float32)
     if plan.channels_last:
-        x = jnp.moveaxis(x, -1, 1)
-    batch, ins, outs = x.shape[0], plan.in_channels // plan.groups, plan.out_channels // plan.groups
-    blocks = _blocks(plan, batch if type(batch) is int else 1, x.dtype.itemsize)
-    x = x.reshape(batch, plan.groups, ins, *plan.size)
+        wide = jnp.moveaxis(wide, -1, 1)
+    ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
+    batch = wide.shape[0]
+    # A batch that is not known while tracing counts as one image.
+    blocks = _blocks(plan, batch if type(batch) is int else 1, wide.dtype.itemsize)
+    wide = wide.reshape(batch, plan.groups, ins, *plan.size)
     weight = weight.reshape(plan.groups, ins, blocks, outs // blocks, *plan.kernel)
     if blocks == 1:
-        y = _phases(plan, x, weight[:, :, 0])
+        y = add_up(plan, _columns(plan, wide, weight[:, :, 0]))
     else:
-        y = lax.map(lambda block: _phases(plan, x, block), jnp.moveaxis(weight, 2, 0))
+        y = lax.map(lambda block: add_up(plan, _columns(plan, wide, block)), jnp.moveaxis(weight, 2, 0))
         y = jnp.moveaxis(y, 0, 1).reshape(plan.groups, outs, *y.shape[3:])
-    y = _interleave(plan, y)
-    if bias is not None:
-        y = y + (bias if plan.channels_last else bias.reshape(-1, *(1,) * plan.rank)).astype(y.dtype)
-    return y.astype(dtype)
+    return finish(plan, x, interleave(plan, y), bias)
+
+
+def _columns(plan: Plan, x: Any, weight: Any) -> Any:
+    """(N, groups, C, *size) and (groups, C, O, *kernel), summed over C: (groups, O, *kernel, N, *size)."""
+    kernel, images = (*weight.shape[2:],), (x.shape[0], *plan.size)
+    if plan.in_channels == plan.groups:  # a sum of one term, which XLA multiplies where it is added
+        weight = weight.reshape(plan.groups, *kernel, *(1,) * len(images))
+        return weight * jnp.moveaxis(x[:, :, 0], 0, 1).reshape(plan.groups, *(1,) * len(kernel), *images)
+    x = jnp.moveaxis(x, 0, 2).reshape(*weight.shape[:2], prod(images))
+    weight = weight.reshape(*weight.shape[:2], prod(kernel))
+    if plan.groups == 1:
+        columns = lax.dot_general(weight[0], x[0], (((0,), (0,)), ((), ())))
+    else:
+        columns = lax.dot_general(weight, x, (((1,), (1,)), ((0,), (0,))))
+    return columns.reshape(plan.groups, *kernel, *images)
 
 
 def _columns_size(plan: Plan, batch: int) -> int:
@@ -79,83 +108,12 @@ def _columns_size(plan: Plan, batch: int) -> int:
 
 
 def _blocks(plan: Plan, batch: int, itemsize: int) -> int:
-    """The fewest blocks of output channels, of one size, whose columns are small enough; a channel at the least."""
+    """The fewest blocks of output channels, all of one size, whose columns are few enough; of one channel at least."""
     outs = plan.out_channels // plan.groups
-    least = _columns_size(plan, batch) * max(4, itemsize) / BYTES
+    least = _columns_size(plan, batch) * itemsize / COLUMNS
     return next(n for n in range(1, outs + 1) if outs % n == 0 and (n >= least or n == outs))
 
 
-def _shifts(plan: Plan, axis: int) -> list[tuple[int, int, int]]:
-    """Shift, first phase and number of taps of each run of taps that have one shift."""
-    runs = ((shift, list(taps)) for shift, taps in groupby(plan.taps[axis], key=lambda tap: tap.shift))
-    return [(shift, taps[0].phase, len(taps)) for shift, taps in runs]
-
-
-def _columns(plan: Plan, x: Any, weight: Any) -> Any:
-    """(N, groups, C, *size) and (groups, C, O, *kernel) to (groups, O, *kernel, N, *size), summed over C."""
-    shape = (*weight.shape[:1], *weight.shape[2:], x.shape[0], *plan.size)
-    if plan.in_channels == plan.groups:  # a sum of one term: XLA multiplies it where it is added
-        taps = weight.reshape(*shape[: 2 + plan.rank], *(1,) * (1 + plan.rank))
-        return taps * jnp.moveaxis(x[:, :, 0], 0, 1).reshape(plan.groups, *(1,) * (1 + plan.rank), *shape[-1 - plan.rank :])
-    x = jnp.moveaxis(x, 0, 2).reshape(*weight.shape[:2], x.shape[0] * prod(plan.size))
-    weight = weight.reshape(*weight.shape[:2], prod(weight.shape[2:]))
-    if plan.groups == 1:  # a batch of one product is slower than the product
-        return lax.dot_general(weight[0], x[0], (((0,), (0,)), ((), ()))).reshape(shape)
-    return lax.dot_general(weight, x, (((1,), (1,)), ((0,), (0,)))).reshape(shape)
-
-
-def _phases(plan: Plan, x: Any, weight: Any) -> Any:
-    """Add the columns up by output phase: (groups, O, *stride, N, *phase_size)."""
-    columns = _columns(plan, x, weight)
-    every = slice(None)
-    y = jnp.zeros((*columns.shape[:2], *plan.stride, x.shape[0], *plan.phase_size), columns.dtype)
-    for runs, part in _parts(plan, columns):
-        at, taken, landing = [], [], []
-        for (shift, phase, taps), i, q, d in zip(runs, plan.size, plan.phase_size, plan.dilation, strict=True):
-            start = max(0, -shift)
-            stop = max(start, min(i, q - shift))
-            at.append(slice(phase, phase + (taps - 1) * d + 1))
-            taken.append(slice(start, stop))
-            landing.append(slice(start + shift, stop + shift))
-        if any(window.start == window.stop for window in taken):
-            continue
-        y = y.at[every, every, *at, every, *landing].add(
-            part[(..., *taken)], mode="promise_in_bounds", unique_indices=True, indices_are_sorted=True
-        )
-    return y
-
-
-def _parts(plan: Plan, columns: Any) -> list[tuple[Any, Any]]:
-    """Split the taps of each axis by their shift, and spread them over the phases where the kernel is dilated."""
-    parts = [((), columns)]
-    for axis, d in enumerate(plan.dilation):
-        runs = _shifts(plan, axis)
-        sizes = [taps for _, _, taps in runs]
-        parts = [
-            ((*before, run), piece)
-            for before, part in parts
-            for run, piece in zip(runs, lax.split(part, sizes, axis=2 + axis), strict=True)
-        ]
-        if d > 1:
-            parts = [(runs, _spread(part, 2 + axis, d)) for runs, part in parts]
-    return parts
-
-
-def _spread(part: Any, axis: int, d: int) -> Any:
-    """Append d - 1 zeros after each tap but the last."""
-    if part.shape[axis] == 1:
-        return part
-    pads = [(0, 0, d - 1 if n == axis else 0) for n in range(part.ndim)]
-    return lax.pad(part, jnp.zeros((), part.dtype), pads)
-
-
-def _interleave(plan: Plan, y: Any) -> Any:
-    """Lay phase r of each axis at samples r, r + s, r + 2s, ..."""
-    rank = plan.rank
-    axes = [n for axis in range(rank) for n in (3 + rank + axis, 2 + axis)]
-    y = y.transpose(2 + rank, *axes, 0, 1) if plan.channels_last else y.transpose(2 + rank, 0, 1, *axes)
-    size = tuple(q * s for q, s in zip(plan.phase_size, plan.stride, strict=True))
-    kept = tuple(slice(0, n) for n in plan.out)
-    if plan.channels_last:
-        return y.reshape(y.shape[0], *size, plan.out_channels)[(slice(None), *kept)]
-    return y.reshape(y.shape[0], plan.out_channels, *size)[(..., *kept)]
+def _platform(x: Any) -> str:
+    """Where the call runs; a traced array does not know, and goes where arrays go by default."""
+    return jax.default_backend() if isinstance(x, jax.core.Tracer) else next(iter(x.devices())).platform
