@@ -21,7 +21,7 @@ PYTEST = ("pytest", "-n", "2", "-q")
 # What a session installs beside the library's own extra, and why.
 LIBRARIES = {
     # bfloat16; a second library to mix with; demo and check; pictures
-    "numpy": ("ml_dtypes", "array-api-strict", ".[demo,plot]"),
+    "numpy": ("ml_dtypes", "array-api-strict", ".[demo,plot,scipy]"),
     "strict": (),
     "torch": (".[demo]",),
     "jax": (".[demo]",),
@@ -102,7 +102,7 @@ def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
-    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,plot]"
+    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,plot,scipy]"
     session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)

@@ -140,6 +140,7 @@ def test_integers_are_exact_and_wrap_around(case, dtype, plain, library, algorit
     back, correlated = both(plain, case, algorithm, dtype)
     if back is not None:
         assert (back == right.astype("int64").astype(dtype)).all()
+    if correlated is not None:
         assert (correlated == weight.astype("int64").astype(dtype)).all()
 
 
@@ -147,15 +148,18 @@ def test_integers_are_exact_and_wrap_around(case, dtype, plain, library, algorit
 def test_the_pair_is_adjoint(case, plain):
     """<conv(y), x> = <y, conv_transpose(x)> = <conv_weight(x, y), weight>, with upconv on both sides."""
     x, weight, y, _ = draws(case, "float64")
-    up = upconv.conv_transpose(plain.make(x), plain.make(weight), **case.arguments)
-    down = upconv.conv(plain.make(y), plain.make(weight), **words(case))
-    across = upconv.conv_weight(plain.make(x), plain.make(y), case.weight[2:], **words(case))
-    three = [np.sum(plain.back(a) * b) for a, b in ((up, y), (down, x), (across, weight))]
-    scale = 1e-13 * np.sum(
-        np.abs(plain.back(upconv.conv(plain.make(abs(y)), plain.make(abs(weight)), **words(case)) * abs(plain.make(x))))
-    )
-    assert abs(three[0] - three[1]) <= scale
-    assert abs(three[0] - three[2]) <= scale
+    _, (_, magnitude) = exact(case, "float64")
+    try:
+        up = upconv.conv_transpose(plain.make(x), plain.make(weight), **case.arguments)
+        down = upconv.conv(plain.make(y), plain.make(weight), **words(case))
+        across = upconv.conv_weight(plain.make(x), plain.make(y), case.weight[2:], **words(case))
+    except ValueError as error:
+        assert "does not take" in str(error)  # noqa: PT017
+        pytest.skip("the library has not so many axes")
+    expected = np.sum(plain.back(up) * y)
+    rounding = 1e-13 * np.sum(magnitude * np.abs(weight))
+    assert abs(np.sum(plain.back(down) * x) - expected) <= rounding
+    assert abs(np.sum(plain.back(across) * weight) - expected) <= rounding
 
 
 @pytest.mark.parametrize("padding", [0, 1, ((0, 2), (3, 1)), ((-1, 1), (2, -2)), "same", "valid"])
@@ -176,12 +180,15 @@ def test_the_pair_with_the_same_words(plain, size, padding):
     np.testing.assert_allclose(np.sum(plain.back(across) * weight), expected, rtol=1e-12)
 
 
+# Convolutions that multiply by the zeros that they append: what is not finite may reach every border.
+APPEND_ZEROS = {("torch", "native"), ("jax", "overlap_add"), ("jax", "native"), ("jax", "lhs_dilation")}
+
 ILL = [(operand, value) for operand in range(2) for value in (np.nan, np.inf)]
 
 
 @pytest.mark.parametrize("operand, value", ILL)
 @pytest.mark.parametrize("case", FEW[:6], ids=str)
-def test_what_is_not_finite_stays_in_its_receptive_field(case, operand, value, plain, algorithm):
+def test_what_is_not_finite_stays_in_its_receptive_field(case, operand, value, plain, library, algorithm):
     """One sample of an image, or one tap: what it takes part in is not finite, and all else is."""
     stride, dilation, groups, lo, _ = case.geometry
     x, weight, y, _ = draws(case, "float64")
@@ -204,8 +211,11 @@ def test_what_is_not_finite_stays_in_its_receptive_field(case, operand, value, p
         back = call(plain, upconv.conv, ill((y, weight)), "channels_first", (0,), **arguments)
         arguments["kernel_size"] = case.weight[2:]
         correlated = call(plain, upconv.conv_weight, ill((x, y)), "channels_first", (0, 1), **arguments)
-    if back is not None:
-        field = reached(oracle.conv, (y, weight), None, *geometry, case.x[2:])
-        np.testing.assert_array_equal(np.isfinite(back), ~field)
-        field = reached(oracle.conv_weight, (x, y), case.weight[2:], *geometry)
-        np.testing.assert_array_equal(np.isfinite(correlated), ~field)
+    fields = (
+        reached(oracle.conv, (y, weight), None, *geometry, case.x[2:]),
+        reached(oracle.conv_weight, (x, y), case.weight[2:], *geometry),
+    )
+    for result, field in zip((back, correlated), fields, strict=True):
+        if result is not None:
+            assert not np.isfinite(result[field]).any()
+            assert (library.name, algorithm) in APPEND_ZEROS or np.isfinite(result[~field]).all()

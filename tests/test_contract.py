@@ -128,3 +128,19 @@ def test_workspace_is_bounded(library):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak - y.nbytes < 1.5 * bound < 32 << 20
+
+
+def test_workspace_of_the_ways_back_is_bounded(library):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} manages its own memory")
+    import tracemalloc
+
+    geometries = [((2, 4, 700, 500), (16, 3, 4)), ((1, 64, 30, 40), (16, 7, 9)), ((1, 1, 3, 90_000), (16, 5, 4))]
+    for shape, kernel in (*geometries, ((1, 256, 200, 300), (1, 1, 1))):
+        x, weight = np.ones(shape, "float32"), np.ones((shape[1], *kernel), "float32")
+        y, pullback = upconv.vjp(x, weight, stride=2)
+        tracemalloc.start()
+        found = pullback(y)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak - found[0].nbytes - found[1].nbytes < 32 << 20

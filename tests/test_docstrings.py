@@ -14,6 +14,8 @@ def test_example(public):
     pytest.importorskip("numpy")
     if public is upconv.diagram:
         pytest.importorskip("matplotlib")
+    if public in (upconv.as_matrix, upconv.linear_operator):
+        pytest.importorskip("scipy")
     assert public.__doc__
     if isinstance(public, type):
         return

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import test_adjoint
 from cases import CASES, cases
 from test_values import check, run
 
@@ -27,9 +28,15 @@ def test_named_geometries(small_tiles, plain, case):
     check(run(plain, case, "overlap_add"), case)
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_ways_back(small_tiles, plain, case):
+    test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float32"), case, "float32")
+
+
 @given(case=cases(max_size=9))
 def test_anything_legal(small_tiles, plain, case):
     check(run(plain, case, "overlap_add"), case)
+    test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float64"), case)
 
 
 def test_many_tiles_are_the_one_tile(small_tiles, plain):

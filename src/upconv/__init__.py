@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from upconv._diagram import diagram
+    from upconv._linear import as_matrix, linear_operator
 
 __all__ = [
     "Explanation",
     "__version__",
+    "as_matrix",
     "conv",
     "conv1d",
     "conv2d",
@@ -27,6 +29,7 @@ __all__ = [
     "conv_weight",
     "diagram",
     "explain",
+    "linear_operator",
     "output_shape",
     "vjp",
 ]
@@ -35,9 +38,13 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import `diagram` when it is first asked for: most programs never draw."""
-    if name != "diagram":
-        raise AttributeError(f"module 'upconv' has no attribute {name!r}")
-    from upconv._diagram import diagram
+    """Import what few programs ask for when it is first asked for."""
+    if name == "diagram":
+        from upconv._diagram import diagram
 
-    return globals().setdefault(name, diagram)
+        return globals().setdefault(name, diagram)
+    if name in ("as_matrix", "linear_operator"):
+        from upconv import _linear
+
+        return globals().setdefault(name, getattr(_linear, name))
+    raise AttributeError(f"module 'upconv' has no attribute {name!r}")

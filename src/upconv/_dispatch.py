@@ -24,6 +24,7 @@ __all__ = [
     "run_conv_bias",
     "run_conv_transpose",
     "run_conv_weight",
+    "run_matrix",
 ]
 
 # A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
@@ -161,6 +162,14 @@ def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
     library = common_library(y)
     found = _route("conv_bias", library, "generic", plan, y)
     return _on_device(library, y, found.lower, plan, y if batched else y[None, ...])
+
+
+@_left_as_it_is
+def run_matrix(plan: Plan, weight: Any) -> Any:
+    """Form the dense matrix of the plan and the weight: generic as well."""
+    library = common_library(weight)
+    found = _route("matrix", library, "generic", plan, weight)
+    return _on_device(library, weight, found.lower, plan, weight)
 
 
 def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:

@@ -166,7 +166,8 @@ def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Ro
         if algorithm in ("auto", name):
             lowering = candidates[name]
             lower = getattr(lowering, verb, None)
-            refusal = lowering.refusal(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
+            refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
+            refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
             slow = "" if refusal or algorithm == name else getattr(lowering, "slow", _never)(plan, x)
             if not refusal and not slow:
                 return Route(name, lowering, lower, refusals)

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["common_library", "like_the_result", "refuse_algorithm"]
 
 
-def common_library(x: Any, *others: tuple[str, Any]) -> Library:
+def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library:
     """Return the one library of ``x`` and the others, each with its name, or say which differs and how to mend it."""
     library = owner(x)
     if library is None:
-        _refuse_owner("x", x)
-    for name, array in others:
-        if array is not None or name != "bias":
-            _agree(library, x, name, array)
+        _refuse_owner(name, x)
+    for called, array in others:
+        if array is not None or called != "bias":
+            _agree(library, x, called, array)
     if library.name == "torch":
-        _refuse_sparse("x", x)
-        for name, array in others:
+        for called, array in ((name, x), *others):
             if array is not None:
-                _refuse_sparse(name, array)
+                _refuse_sparse(called, array)
     dtype = dtype_name(library, x.dtype)
     if dtype not in library.dtypes:
         raise TypeError(
-            f"`x` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; convert it"
+            f"`{name}` has dtype {dtype}; {library.name} arrays must have one of {', '.join(library.dtypes)}; "
+            f"convert it"
         )
     return library
 

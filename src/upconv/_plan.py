@@ -22,8 +22,17 @@ __all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
 # Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
 # two modules takes 25 ms where the whole package may take 30.
 
-# One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`.
-Tap = namedtuple("Tap", "a phase shift start stop at")
+
+class Tap(namedtuple("Tap", "a phase shift start stop at")):
+    """One kernel tap of one axis: inputs start:stop land at at:at + stop - start of output phase `phase`."""
+
+    __slots__ = ()
+
+    def lands(self, s: int, first: int, last: int) -> slice:
+        """Where inputs first:last, within start:stop, land in the output of stride ``s``."""
+        begin = (first + self.shift) * s + self.phase
+        return slice(begin, begin + (last - first - 1) * s + 1, s)
+
 
 # A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say, if
 # anything `remains`.

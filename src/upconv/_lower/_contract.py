@@ -13,12 +13,15 @@ class Lowering(Protocol):
     """A module, or an object, that computes by one algorithm of one library.
 
     The plan is that of the transposed convolution in every verb: ``x`` is its input and ``y`` its output, with a batch
-    axis, and with channels last where the plan says channels_last. A lowering may have three verbs more, and the
+    axis, and with channels last where the plan says channels_last. A lowering may have four verbs more, and the
     generic one has them all; a type checker cannot say so:
 
     - ``conv(plan, y, weight, bias)`` computes x from y and the weight, the adjoint for a real weight;
     - ``conv_weight(plan, x, y)`` computes the weight from x and y;
-    - ``conv_bias(plan, y)`` computes the bias from y, the sum of each channel.
+    - ``conv_bias(plan, y)`` computes the bias from y, the sum of each channel;
+    - ``matrix(plan, weight)`` computes the matrix of the map from x to y.
+
+    One that takes less in a verb than in the others says so in ``refusal_<verb>``, which stands in for ``refusal``.
 
     And it may have ``slow(plan, x)``, which ends the sentence "it is slower": where a later lowering is faster, and by
     which figures; the empty string elsewhere. It looks at shapes, dtype and platform alone, and only 'auto' asks it.

@@ -117,6 +117,14 @@ class Generic:
         over = tuple(range(plan.rank + 1)) if plan.channels_last else (0, *range(2, plan.rank + 2))
         return self._round(self.xp.sum(self._wide(y), axis=over), y.dtype)
 
+    def matrix(self, plan: Plan, weight: Any) -> Any:
+        """Lay the images of one sample each side by side."""
+        xp, n = self.xp, plan.in_channels * prod(plan.size)
+        shape = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
+        units = xp.reshape(xp.eye(n, dtype=weight.dtype, device=self.device(weight)), (n, *shape))
+        y = self.conv_transpose(plan, units, weight, None)
+        return xp.moveaxis(xp.reshape(y, (n, prod(plan.image_shape))), 0, 1)
+
     def _times(self, plan: Plan, image: Any, weight: Any, taps: Taps, *, adjoint: bool = False) -> Any:
         """Multiply the channels of ``image`` by one tap of the weight, group by group; or by its transpose."""
         xp, parts = self.xp, []
@@ -182,6 +190,4 @@ def _meeting(plan: Plan) -> Iterator[Taps]:
 
 def _landing(plan: Plan, taps: Taps) -> tuple[Any, ...]:
     """Where inputs start:stop of each axis land in the output."""
-    places = zip(taps, plan.stride, strict=True)
-    ends = ((tap.at * s + tap.phase, (tap.at + tap.stop - tap.start - 1) * s + tap.phase + 1, s) for tap, s in places)
-    return (..., *(slice(*end) for end in ends))
+    return (..., *(tap.lands(s, tap.start, tap.stop) for tap, s in zip(taps, plan.stride, strict=True)))

@@ -1,7 +1,9 @@
-"""What both of XLA's convolution calls are told in the same words, and how every lowering ends."""
+"""What XLA's convolution calls are told in the same words, and what all lowerings have in common."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,23 +11,9 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "is_half", "layouts", "operands", "words"]
+__all__ = ["finish", "layouts", "narrow", "refuse_integers", "transposed", "wide", "words"]
 
-
-def is_half(array: Any) -> bool:
-    """Whether it must be added in a wider type than its own."""
-    return jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 2
-
-
-def operands(*arrays: Any) -> tuple[Any, ...]:
-    """Widen halves where JAX cannot differentiate a convolution of theirs that is added in float32.
-
-    Its gradient raised a TypeError about mixed types, as in 0.5 (https://github.com/jax-ml/jax/pull/36734 mends it).
-    Elsewhere they stay narrow: a GPU multiplies them faster.
-    """
-    if is_half(arrays[0]) and jax.__version_info__ < (0, 10, 2):
-        return tuple(array.astype(jnp.float32) for array in arrays)
-    return arrays
+Lower = Callable[..., Any]
 
 
 def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
@@ -41,7 +29,7 @@ def words(plan: Plan, x: Any) -> dict[str, Any]:
     return {
         "padding": [(n - lo, n - hi) for n, lo, hi in zip(reach, plan.lo, plan.hi, strict=True)],
         "rhs_dilation": plan.dilation,
-        "preferred_element_type": jnp.float32 if is_half(x) else None,
+        "preferred_element_type": jnp.float32 if _half(x) else None,
     }
 
 
@@ -50,3 +38,51 @@ def finish(plan: Plan, x: Any, y: Any, bias: Any) -> Any:
     if bias is not None:
         y = y + (bias if plan.channels_last else bias.reshape(-1, *(1,) * plan.rank)).astype(y.dtype)
     return y.astype(x.dtype)
+
+
+def refuse_integers(plan: Plan, x: Any) -> str:
+    """Refuse what JAX does not transpose."""
+    return "" if jnp.issubdtype(x.dtype, jnp.inexact) else f"{x.dtype}: JAX transposes no function of integers"
+
+
+def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
+    """`conv` and `conv_weight` of a lowering: it is linear in x and in the weight, and JAX transposes what is linear.
+
+    Operands are kept although unused, as with an empty batch, because they say on which device the result lies.
+    They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
+    """
+
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+        image, weight = wide(y), wide(weight)
+        size = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
+        x = jax.ShapeDtypeStruct((y.shape[0], *size), image.dtype)
+        (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(image)
+        return finish(plan, y, x, bias)
+
+    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
+        image = wide(x)
+        shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
+        weight = jax.ShapeDtypeStruct(shape, image.dtype)
+        (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, image, weight, None), weight)(wide(y))
+        return weight.astype(x.dtype)
+
+    return conv, conv_weight
+
+
+def narrow(array: Any) -> Any:
+    """Leave halves as they are, which a GPU multiplies faster, where JAX can differentiate that; else widen them.
+
+    It raised a TypeError about mixed types, as in 0.5; https://github.com/jax-ml/jax/pull/36734 mends it.
+    """
+    return array if jax.__version_info__ >= (0, 10, 2) else wide(array)
+
+
+def wide(array: Any) -> Any:
+    """Widen halves to the precision that they are added in."""
+    return array.astype(jnp.float32) if _half(array) else array
+
+
+def _half(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 2

@@ -14,15 +14,32 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, operands, words
+from upconv._lower._jax._shared import finish, layouts, narrow, refuse_integers, transposed, words
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "reason",
+    "refusal",
+    "refusal_conv",
+    "refusal_conv_weight",
+    "workspace",
+]
 
 
 def refusal(plan: Plan, x: Any) -> str:
     """Refuse what XLA sizes otherwise."""
     return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
+
+
+def refusal_conv(plan: Plan, x: Any) -> str:
+    """Refuse what has no transpose, too."""
+    return refusal(plan, x) or refuse_integers(plan, x)
+
+
+refusal_conv_weight = refusal_conv
 
 
 def reason(plan: Plan) -> str:
@@ -38,17 +55,20 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
-    a, b = operands(x, weight)
+    image = narrow(x)
     y = lax.conv_general_dilated(
-        a,
-        _kernel(plan, b),
+        image,
+        _kernel(plan, narrow(weight)),
         window_strides=(1,) * plan.rank,
         lhs_dilation=plan.stride,
         dimension_numbers=layouts(plan, "IO"),
         feature_group_count=plan.groups,
-        **words(plan, a),
+        **words(plan, image),
     )
     return finish(plan, x, y, bias)
+
+
+conv, conv_weight = transposed(conv_transpose)
 
 
 def _kernel(plan: Plan, weight: Any) -> Any:

@@ -17,10 +17,19 @@ from typing import Any
 import jax
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, operands, words
+from upconv._lower._jax._shared import finish, layouts, narrow, refuse_integers, transposed, words
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "reason",
+    "refusal",
+    "refusal_conv",
+    "refusal_conv_weight",
+    "workspace",
+]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -28,6 +37,14 @@ def refusal(plan: Plan, x: Any) -> str:
     if plan.groups > 1:
         return "groups: jax.lax.conv_transpose has none"
     return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
+
+
+def refusal_conv(plan: Plan, x: Any) -> str:
+    """Refuse what has no transpose, too."""
+    return refusal(plan, x) or refuse_integers(plan, x)
+
+
+refusal_conv_weight = refusal_conv
 
 
 def reason(plan: Plan) -> str:
@@ -43,8 +60,11 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Translate the crop into padding."""
-    a, b = operands(x, weight)
+    a, b = narrow(x), narrow(weight)
     y = lax.conv_transpose(
         a, b, plan.stride, dimension_numbers=layouts(plan, "OI"), transpose_kernel=True, **words(plan, a)
     )
     return finish(plan, x, y, bias)
+
+
+conv, conv_weight = transposed(conv_transpose)

@@ -20,10 +20,20 @@ import jax.numpy as jnp
 from jax import lax
 
 from upconv._lower._jax._phases import add_up, additions, interleave
-from upconv._lower._jax._shared import finish, is_half
+from upconv._lower._jax._shared import finish, refuse_integers, transposed, wide
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "reason",
+    "refusal",
+    "refusal_conv",
+    "refusal_conv_weight",
+    "slow",
+    "workspace",
+]
 
 # Bytes of columns that are made at a time: with 4, 8 and 16 MiB calls took the same time, and 32 MiB is what all may.
 COLUMNS = 2**24
@@ -37,6 +47,14 @@ def refusal(plan: Plan, x: Any) -> str:
         return "an empty image: there is nothing to multiply"
     n = additions(plan)
     return f"a kernel of {n} shifts: each is an operation of the program, {ADDITIONS} at most" if n > ADDITIONS else ""
+
+
+def refusal_conv(plan: Plan, x: Any) -> str:
+    """Refuse what has no transpose, too."""
+    return refusal(plan, x) or refuse_integers(plan, x)
+
+
+refusal_conv_weight = refusal_conv
 
 
 def slow(plan: Plan, x: Any) -> str:
@@ -60,32 +78,33 @@ def reason(plan: Plan) -> str:
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The columns of a block, and the phases that they are added to."""
-    wide = max(4, itemsize)
+    itemsize = max(4, itemsize)
     phases = batch * plan.out_channels * prod(plan.phase_size) * prod(plan.stride)
-    return (_columns_size(plan, batch) // _blocks(plan, batch, wide) + phases) * wide
+    return (_columns_size(plan, batch) // _blocks(plan, batch, itemsize) + phases) * itemsize
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Multiply, add, interleave."""
-    wide = x
-    if is_half(x):
-        # Here rather than by the product's preferred type: its transpose would multiply two types.
-        wide, weight = x.astype(jnp.float32), weight.astype(jnp.float32)
+    # Rather than by the product's preferred type: its transpose would multiply two types.
+    image, weight = wide(x), wide(weight)
     if plan.channels_last:
-        wide = jnp.moveaxis(wide, -1, 1)
+        image = jnp.moveaxis(image, -1, 1)
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
-    batch = wide.shape[0]
+    batch = image.shape[0]
     # A batch that is not known while tracing counts as one image.
-    blocks = _blocks(plan, batch if type(batch) is int else 1, wide.dtype.itemsize)
-    wide = wide.reshape(batch, plan.groups, ins, *plan.size)
+    blocks = _blocks(plan, batch if type(batch) is int else 1, image.dtype.itemsize)
+    image = image.reshape(batch, plan.groups, ins, *plan.size)
     weight = weight.reshape(plan.groups, ins, blocks, outs // blocks, *plan.kernel)
     if blocks == 1:
-        y = add_up(plan, _columns(plan, wide, weight[:, :, 0]))
+        y = add_up(plan, _columns(plan, image, weight[:, :, 0]))
     else:
-        y = lax.map(lambda block: add_up(plan, _columns(plan, wide, block)), jnp.moveaxis(weight, 2, 0))
+        y = lax.map(lambda block: add_up(plan, _columns(plan, image, block)), jnp.moveaxis(weight, 2, 0))
         y = jnp.moveaxis(y, 0, 1).reshape(plan.groups, outs, *y.shape[3:])
     return finish(plan, x, interleave(plan, y), bias)
+
+
+conv, conv_weight = transposed(conv_transpose)
 
 
 def _columns(plan: Plan, x: Any, weight: Any) -> Any:

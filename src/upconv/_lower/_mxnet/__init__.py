@@ -20,6 +20,10 @@ class _Generic(Generic):
 
     # A size of 0 is an unknown one to MXNet, unless the caller or this scope asks for NumPy's shapes.
     conv_transpose = use_np_shape(Generic.conv_transpose)
+    conv = use_np_shape(Generic.conv)
+    conv_weight = use_np_shape(Generic.conv_weight)
+    conv_bias = use_np_shape(Generic.conv_bias)
+    matrix = use_np_shape(Generic.matrix)
 
 
 LOWERINGS: dict[str, Lowering] = {"native": native, "generic": _Generic(_namespace, device=lambda array: array.ctx)}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from mxnet import numpy as np
 
-__all__ = ["astype", "concat", "float32", "moveaxis", "reshape", "stack", "tensordot", "zeros"]
+__all__ = ["astype", "concat", "eye", "float32", "moveaxis", "reshape", "stack", "sum", "tensordot", "zeros"]
 
 concat = np.concatenate
 float32 = np.float32
 moveaxis = np.moveaxis
 reshape = np.reshape
 stack = np.stack
+sum = np.sum  # noqa: A001
 
 
 def astype(array: Any, dtype: Any) -> Any:
@@ -20,11 +22,20 @@ def astype(array: Any, dtype: Any) -> Any:
     return array.astype(dtype)
 
 
-def tensordot(a: Any, b: Any, axes: tuple[tuple[int], tuple[int]]) -> Any:
-    """Contract an axis of ``a`` with the first of ``b``'s two."""
-    if a.dtype.kind == "f":  # no integers here; einsum adds them exactly
+def eye(n: int, *, dtype: Any, device: Any) -> Any:
+    """MXNet calls a device a context."""
+    return np.eye(n, dtype=dtype, ctx=device)
+
+
+def tensordot(a: Any, b: Any, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
+    """Contract; integers one axis at a time by `einsum`, because `tensordot` has none."""
+    if a.dtype.kind == "f":
         return np.tensordot(a, b, axes)
-    return np.einsum("...i,io->...o", np.moveaxis(a, axes[0][0], -1), b)
+    left, right = axes
+    a, b = np.moveaxis(a, left, tuple(range(-len(left), 0))), np.moveaxis(b, right, tuple(range(len(right))))
+    kept_a, kept_b, over = a.shape[: -len(left)], b.shape[len(right) :], prod(b.shape[: len(right)])
+    a, b = a.reshape((prod(kept_a), over)), b.reshape((over, prod(kept_b)))
+    return np.einsum("ik,kj->ij", a, b).reshape((*kept_a, *kept_b))
 
 
 def zeros(shape: tuple[int, ...], *, dtype: Any, device: Any) -> Any:

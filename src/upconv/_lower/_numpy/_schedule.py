@@ -10,9 +10,22 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from upconv._plan import Plan
 
-__all__ = ["ALL", "Move", "Schedule", "Tile", "make_schedule", "row_bytes", "too_long"]
+__all__ = [
+    "ALL",
+    "Index",
+    "Move",
+    "Schedule",
+    "Tile",
+    "make_schedule",
+    "row_bytes",
+    "tile_elements",
+    "too_long",
+    "work_dtype",
+]
 
 TILE_BYTES = 8 << 20
 ALL = slice(None)
@@ -96,3 +109,14 @@ def _tile(plan: Plan, batch: int, itemsize: int) -> Tile:
     rows = max(1, min(plan.size[0], TILE_BYTES // (row * channels)))
     images = max(1, min(batch, TILE_BYTES // (row * channels * rows))) if rows >= plan.size[0] else 1
     return Tile(images, channels, rows)
+
+
+def tile_elements(itemsize: int) -> int:
+    """How many numbers a tile has at most."""
+    return max(1, TILE_BYTES // itemsize)
+
+
+@lru_cache(maxsize=64)
+def work_dtype(dtype: Any) -> Any:
+    """The dtype to add in; bfloat16 goes by its name, because it is not NumPy's own."""
+    return np.dtype("float32") if dtype.name in ("float16", "bfloat16") else dtype.newbyteorder("=")

@@ -12,17 +12,17 @@ output sample is written once, in its own dtype: float16 and bfloat16 are added 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from upconv._lower._numpy._schedule import ALL, Schedule, make_schedule, row_bytes, too_long
+from upconv._lower._numpy._gather import conv, conv_weight
+from upconv._lower._numpy._schedule import ALL, Schedule, make_schedule, row_bytes, too_long, work_dtype
 from upconv._plan import Plan, part
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -49,7 +49,7 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Stream each tile of images and channels through its window."""
     x, weight = np.asarray(x), np.asarray(weight)
     batch, dtype = x.shape[0], x.dtype
-    work = _work(dtype)
+    work = work_dtype(dtype)
     weight = weight.astype(work, copy=False)
     if plan.channels_last:
         y = np.empty((batch, *plan.out, plan.out_channels), dtype)
@@ -125,9 +125,3 @@ def _interleave(schedule: Schedule, window: Any, out: Any, q: int, rows: int) ->
         if first < last:
             kept = [slice(0, size) for size in target.shape[3:]]
             target[:, :, first:last] = window[(*phase, ALL, ALL, slice(first - q, last - q), *kept)].swapaxes(0, 1)
-
-
-@lru_cache(maxsize=64)
-def _work(dtype: Any) -> Any:
-    """The dtype to add in; bfloat16 goes by its name, because it is not NumPy's own."""
-    return np.dtype("float32") if dtype.name in ("float16", "bfloat16") else dtype.newbyteorder("=")

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["astype", "concat", "float32", "moveaxis", "reshape", "shape", "stack", "tensordot", "zeros"]
+__all__ = ["astype", "concat", "eye", "float32", "moveaxis", "reshape", "shape", "stack", "sum", "tensordot", "zeros"]
 
 Shape = tuple[Any, ...]
 
@@ -32,6 +32,11 @@ def zeros(shape: Shape, dtype: Any, device: None) -> Any:
     return tf.zeros(shape, dtype)
 
 
+def eye(n: int, dtype: Any, device: None) -> Any:
+    """Return the identity on the device in scope."""
+    return tf.eye(n, dtype=dtype)
+
+
 def astype(array: Any, dtype: Any) -> Any:
     """Cast; integers wrap around."""
     return tf.cast(array, dtype)
@@ -47,6 +52,11 @@ def moveaxis(array: Any, source: int, destination: int) -> Any:
     order = list(range(len(array.shape)))
     order.insert(destination % len(order), order.pop(source))
     return tf.transpose(array, order)
+
+
+def sum(array: Any, axis: tuple[int, ...]) -> Any:  # noqa: A001
+    """Add along axes; integers stay in their dtype, and wrap around."""
+    return tf.reduce_sum(array, axis)
 
 
 def tensordot(a: Any, b: Any, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:

@@ -1,0 +1,180 @@
+"""The transposed convolution as linear algebra: its matrix, and an operator that never forms it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import prod
+
+from upconv._api import conv_transpose
+from upconv._arguments import exact_shape
+from upconv._conv import conv
+from upconv._dispatch import plan_for, run_matrix
+from upconv._entries import sparse_matrix
+from upconv._operands import common_library
+from upconv._plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    PerAxis = int | Sequence[int]
+    Padding = int | str | Sequence[int | tuple[int, int]]
+
+__all__ = ["as_matrix", "linear_operator"]
+
+# Where the sparse matrices of a library's arrays are.
+SPARSE = {"numpy": "scipy", "cupy": "cupyx.scipy"}
+
+
+def as_matrix(
+    weight: Any,
+    x_shape: Sequence[int],
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    output_size: PerAxis | None = None,
+    data_format: str = "channels_first",
+    dense: bool = False,
+) -> Any:
+    r"""Return the matrix of the map from ``x.ravel()`` to ``conv_transpose(x, weight, ...).ravel()``.
+
+    Its transpose is the matrix of `conv`, and each of its columns holds one copy of the kernel.
+
+    Parameters
+    ----------
+    weight : array, shape (C_in, C_out // groups, \*kernel)
+        As in `conv_transpose`.
+    x_shape : sequence of int
+        Shape of one image, without the batch: (C_in, \*size), or as ``data_format`` says.
+    stride, padding, output_padding, groups, dilation, output_size, data_format
+        As in `conv_transpose`.
+    dense : bool, default False
+        Ask for a dense array on NumPy and CuPy too.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, cupyx.scipy.sparse.csr_matrix or array, shape (prod(y_shape), prod(x_shape))
+        Sparse for NumPy's and CuPy's arrays, whose sparse matrices are SciPy's and CuPy's, with an entry for each tap
+        that an input sample sends into the output. On other libraries, a dense array of the library. Of weight's dtype.
+
+    Raises
+    ------
+    ImportError
+        If a sparse matrix is due and SciPy is not installed.
+    TypeError, ValueError
+        As `conv_transpose`; SciPy has no sparse matrices of float16 or bfloat16.
+
+    Examples
+    --------
+    >>> import numpy as np, upconv
+    >>> weight = np.asarray([[[1, 2, 3]]])
+    >>> upconv.as_matrix(weight, (1, 2), stride=2).toarray()
+    array([[1, 0],
+           [2, 0],
+           [3, 1],
+           [0, 2],
+           [0, 3]])
+    """
+    plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
+    library = common_library(weight)
+    if dense or library.name not in SPARSE:
+        return run_matrix(plan, weight)
+    sparse = _scientific("as_matrix", library.name, "sparse")
+    csr = getattr(sparse, "csr_array", None) or sparse.csr_matrix  # CuPy has the older class
+    return sparse_matrix(plan, weight, csr)
+
+
+def linear_operator(
+    weight: Any,
+    x_shape: Sequence[int],
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    output_padding: PerAxis = 0,
+    groups: int = 1,
+    dilation: PerAxis = 1,
+    *,
+    output_size: PerAxis | None = None,
+    data_format: str = "channels_first",
+) -> Any:
+    r"""Return the map of `as_matrix` as a ``LinearOperator``, for `scipy.sparse.linalg`'s solvers: no matrix is formed.
+
+    Parameters
+    ----------
+    weight : array of NumPy or CuPy, shape (C_in, C_out // groups, \*kernel)
+        As in `conv_transpose`, floating or complex.
+    x_shape, stride, padding, output_padding, groups, dilation, output_size, data_format
+        As in `as_matrix`.
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator or cupyx.scipy.sparse.linalg.LinearOperator
+        Of shape (prod(y_shape), prod(x_shape)). ``matvec`` and ``matmat`` are transposed convolutions, the columns of
+        a matrix being a batch; ``rmatvec`` and ``rmatmat`` are convolutions with the conjugated weight, so ``op.H`` is
+        the strided convolution itself. They compute in the wider dtype of weight and vector.
+
+    Raises
+    ------
+    ImportError
+        If SciPy is not installed.
+    TypeError, ValueError
+        As `conv_transpose`; and for another library's weight, which has no ``LinearOperator``.
+
+    Examples
+    --------
+    >>> import numpy as np, upconv
+    >>> from scipy.sparse.linalg import lsqr
+    >>> operator = upconv.linear_operator(np.asarray([[[1.0, 2.0, 1.0]]]), (1, 5), stride=2)
+    >>> operator.shape
+    (11, 5)
+    >>> x = np.asarray([3.0, 1.0, 4.0, 1.0, 5.0])
+    >>> np.round(lsqr(operator, operator @ x)[0], 6)
+    array([3., 1., 4., 1., 5.])
+    """
+    plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
+    linalg = _scientific("linear_operator", common_library(weight).name, "sparse.linalg")
+    words = {"padding": tuple(zip(plan.lo, plan.hi, strict=True)), "dilation": plan.dilation}
+    words |= {"stride": plan.stride, "groups": plan.groups, "data_format": data_format}
+    conjugated = weight.conj()
+
+    def forward(v: Any) -> Any:
+        return _columnwise(conv_transpose, v, x_shape, weight, words)
+
+    def adjoint(v: Any) -> Any:
+        return _columnwise(conv, v, plan.image_shape, conjugated, words)
+
+    return linalg.LinearOperator(
+        (prod(plan.image_shape), prod(x_shape)),
+        matvec=forward,
+        rmatvec=adjoint,
+        matmat=forward,
+        rmatmat=adjoint,
+        dtype=weight.dtype,
+    )
+
+
+def _plan(x_shape: Any, weight: Any, *geometry: Any) -> Plan:
+    common_library(weight, name="weight")
+    return plan_for(None, (1, *exact_shape("x_shape", x_shape)), weight.shape, None, *geometry)[0]
+
+
+def _columnwise(function: Any, v: Any, shape: Sequence[int], weight: Any, words: dict[str, Any]) -> Any:
+    """Call on the columns of ``v`` as a batch of images, in the wider dtype: SciPy's solvers work in float64."""
+    dtype = (weight[:0].ravel() + v[:0].ravel()).dtype
+    batch = 1 if v.ndim == 1 else v.shape[1]
+    images = v.reshape(prod(shape), batch).T.astype(dtype).reshape(batch, *shape)
+    y = function(images, weight.astype(dtype, copy=False), **words)
+    return y.reshape(batch, prod(y.shape[1:])).T.reshape(prod(y.shape[1:]), *v.shape[1:])
+
+
+def _scientific(name: str, library: str, module: str) -> Any:
+    """Import SciPy's module, or CuPy's of the same name."""
+    if library not in SPARSE:
+        raise TypeError(f"`{name}` takes a `weight` of NumPy or CuPy, got one of {library}; `as_matrix` takes any")
+    try:
+        return import_module(f"{SPARSE[library]}.{module}")
+    except ImportError as error:
+        raise ImportError(f'`{name}` needs SciPy: pip install "upconv[scipy]"') from error

@@ -1,0 +1,120 @@
+"""The transposed convolution as linear algebra: its matrix on every library, its operator where solvers are."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import oracle
+import upconv
+from cases import CASES
+from refusals import refused
+from upconv._libraries import owner
+
+NAMES = (
+    "stride",
+    "pairs",
+    "pairs-negative",
+    "groups",
+    "stride-dilation",
+    "output-size-beyond",
+    "1d",
+    "3d",
+    "no-samples",
+)
+SOME = [case for case in CASES if case.name in NAMES]
+LAYOUTS = ("channels_first", "channels_last")
+
+
+@pytest.fixture
+def scipy(library):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} has no sparse matrices of SciPy")
+    return pytest.importorskip("scipy")
+
+
+def matrix_of(case):
+    """Column by column, from the definition."""
+    weight = case.arrays()[1]
+    shape = case.x[1:]
+    columns = [
+        oracle.conv_transpose(unit.reshape(1, *shape), weight, None, *case.geometry).ravel()
+        for unit in np.eye(int(np.prod(shape)))
+    ]
+    return np.asarray(columns).T
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_the_matrix_is_the_definition(case, plain):
+    weight = plain.make(case.arrays()[1])
+    found = upconv.as_matrix(weight, case.x[1:], **case.arguments, dense=True)
+    assert owner(found) is owner(weight)
+    assert found.dtype == weight.dtype
+    assert tuple(found.shape) == (case.weight[1] * case.groups * int(np.prod(case.out)), int(np.prod(case.x[1:])))
+    np.testing.assert_array_equal(plain.back(found), matrix_of(case).reshape(found.shape))
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("data_format", LAYOUTS)
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_the_sparse_matrix_is_the_dense_one(case, scipy, data_format):
+    weight, shape = case.arrays()[1], case.x[1:]
+    shape = (*shape[1:], shape[0]) if data_format == "channels_last" else shape
+    found = upconv.as_matrix(weight, shape, **case.arguments, data_format=data_format)
+    assert isinstance(found, scipy.sparse.csr_array)
+    assert found.dtype == weight.dtype
+    dense = upconv.as_matrix(weight, shape, **case.arguments, data_format=data_format, dense=True)
+    np.testing.assert_array_equal(found.toarray(), dense)
+    assert found.nnz == np.count_nonzero(dense)
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("case", SOME, ids=str)
+def test_the_operator_is_the_matrix(case, scipy, dtype):
+    weight = case.arrays(dtype)[1]
+    operator = upconv.linear_operator(weight, case.x[1:], **case.arguments)
+    matrix = upconv.as_matrix(weight, case.x[1:], **case.arguments, dense=True)
+    assert operator.shape == matrix.shape
+    assert operator.dtype == weight.dtype
+    rng = np.random.default_rng(2)
+    for one, other in ((operator, matrix), (operator.H, matrix.conj().T)):
+        for shape in ((one.shape[1],), (one.shape[1], 1), (one.shape[1], 3)):
+            v = rng.standard_normal(shape)
+            assert (one @ v).dtype == (other @ v).dtype
+            np.testing.assert_allclose(one @ v, other @ v, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.value
+def test_solvers_invert_it(scipy):
+    from scipy.sparse import linalg
+
+    rng = np.random.default_rng(8)
+    weight, x = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal(2 * 6 * 5)
+    operator = upconv.linear_operator(weight, (2, 6, 5), stride=(2, 3), padding=((1, 0), (0, 2)))
+    y = operator @ x
+    np.testing.assert_allclose(linalg.lsqr(operator, y, atol=1e-14, btol=1e-14)[0], x, atol=1e-9)
+    np.testing.assert_allclose(linalg.cg(operator.H @ operator, operator.H @ y, rtol=1e-13)[0], x, atol=1e-9)
+
+
+def test_refusals(library, plain, monkeypatch):
+    weight = plain.make(np.ones((2, 1, 3)))
+    if library.name != "numpy":
+        with refused(TypeError, f"`linear_operator` takes a `weight` of NumPy or CuPy, got one of {library.name}"):
+            upconv.linear_operator(weight, (2, 5))
+    elif find_spec("scipy"):
+        import sys
+
+        monkeypatch.setitem(sys.modules, "scipy.sparse", None)
+        monkeypatch.setitem(sys.modules, "scipy.sparse.linalg", None)
+        for function in (upconv.linear_operator, upconv.as_matrix):
+            with refused(ImportError, f'`{function.__name__}` needs SciPy: pip install "upconv'):
+                function(weight, (2, 5))
+    for function in (upconv.linear_operator, upconv.as_matrix):
+        with refused(TypeError, "`weight` must be an array of one of"):
+            function([[[1.0]]], (1, 5))
+        with refused(TypeError, "`x_shape` must be a tuple of ints, got 5"):
+            function(weight, 5)
+        with refused(ValueError, r"`x` has 3 channels where `weight`, \(2, 1, 3\), has 2"):
+            function(weight, (3, 5))
