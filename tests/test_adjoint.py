@@ -180,8 +180,8 @@ def test_the_pair_with_the_same_words(plain, size, padding):
     np.testing.assert_allclose(np.sum(plain.back(across) * weight), expected, rtol=1e-12)
 
 
-# Libraries whose own convolution multiplies by the zeros that it appends: what is not finite may reach every border.
-APPEND_ZEROS = {("torch", "native"), ("jax", "native"), ("jax", "lhs_dilation")}
+# Convolutions that multiply by the zeros that they append: what is not finite may reach every border.
+APPEND_ZEROS = {("torch", "native"), ("jax", "overlap_add"), ("jax", "native"), ("jax", "lhs_dilation")}
 
 ILL = [(operand, value) for operand in range(2) for value in (np.nan, np.inf)]
 

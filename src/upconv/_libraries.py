@@ -80,7 +80,7 @@ LIBRARIES = (
         "jax",
         module="jax",
         array="Array",
-        algorithms=("native", "lhs_dilation", "generic"),
+        algorithms=("overlap_add", "native", "lhs_dilation", "generic"),
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),
@@ -186,7 +186,10 @@ Route = namedtuple("Route", "algorithm lowering lower refusals")
 
 
 def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
-    """Pick the first algorithm that takes the call, or see whether the one asked for does; no name means none."""
+    """Pick the first algorithm that takes the call and is not slow at it, or see whether the one asked for takes it.
+
+    No name means none. An algorithm asked for by name is not asked how fast it is.
+    """
     refusals: tuple[str, ...] = ()
     candidates = lowerings(library.name)
     for name in library.algorithms:
@@ -195,10 +198,15 @@ def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Ro
             lower = getattr(lowering, verb, None)
             refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
             refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
-            if not refusal:
+            slow = "" if refusal or algorithm == name else getattr(lowering, "slow", _never)(plan, x)
+            if not refusal and not slow:
                 return Route(name, lowering, lower, refusals)
-            refusals += (f"{name} does not take {refusal}",)
+            refusals += (f"{name} does not take {refusal}" if refusal else f"{name} is slower {slow}",)
     return Route("", None, None, refusals)
+
+
+def _never(plan: Plan, x: Any) -> str:
+    return ""
 
 
 def computes(array: Any, algorithm: str, *verbs: str) -> bool:
