@@ -171,6 +171,11 @@ def test_the_pair_with_the_same_words(plain, size, padding):
     y, weight = rng.standard_normal((2, 6, *size)), rng.standard_normal((4, 3, 4, 2))
     made, kernel = plain.make(y), plain.make(weight)
     down = upconv.conv(made, kernel, **words)
+    pads = {0: [(0, 0)] * 2, 1: [(1, 1)] * 2, "valid": [(0, 0)] * 2}.get(padding, padding)
+    spans = zip(size, (2, 3), (4, 3), pads, strict=True) if padding != "same" else ()
+    sizes = [len(range(-lo, n + hi - span + 1, s)) for n, s, span, (lo, hi) in spans]  # the places of whole windows
+    sizes = sizes or [len(range(0, n, s)) for n, s in zip(size, (2, 3), strict=True)]
+    assert tuple(down.shape) == (2, 4, *sizes)
     x = rng.standard_normal(down.shape)
     up = upconv.conv_transpose(plain.make(x), kernel, **words, output_size=size)
     assert tuple(up.shape) == y.shape
