@@ -54,7 +54,9 @@ def pytest_generate_tests(metafunc):
     row = {library.name: library for library in LIBRARIES}[name]
     if "variant" in metafunc.fixturenames:
         metafunc.parametrize("variant", variants(name), ids=str)
-    if "algorithm" in metafunc.fixturenames:
+    if "algorithm" in metafunc.fixturenames and not any(
+        "algorithm" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
+    ):
         metafunc.parametrize("algorithm", row.algorithms)
 
 
@@ -72,6 +74,14 @@ def plain(library):
     from libraries import variants
 
     return variants(library.name)[0]
+
+
+@pytest.fixture
+def torch(library):
+    """PyTorch, in its own session."""
+    if library.name != "torch":
+        pytest.skip(f"{library.name} is not PyTorch")
+    return pytest.importorskip("torch")
 
 
 class Values:

@@ -95,6 +95,13 @@ def test_adjoint_of_a_grouped_convolution(needs, draw):
     assert largest_difference(ours, theirs) < 1e-13
 
 
+def test_keras_22876_same_begins_with_the_first_tap(plain, algorithm):
+    # An odd kernel at stride 2: Keras on PyTorch cropped the odd sample in front, which shifted the image by one.
+    x, weight = (plain.make(np.asarray([[row]], "float32")) for row in ([1, 10, 100], [1, 2, 3]))
+    y = upconv.conv_transpose1d(x, weight, stride=2, padding="same", algorithm=algorithm)
+    assert plain.back(y).tolist() == [[[1, 2, 13, 20, 130, 200]]]
+
+
 @pytest.mark.parametrize("kernel", [(3, 4), (1, 2), (5, 2)])
 @pytest.mark.parametrize("back", [(0, 0), (1, 0), (0, 2)])
 def test_tf_words(needs, draw, algorithm, kernel, back):

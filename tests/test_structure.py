@@ -35,7 +35,7 @@ ARROWS = {
     "_linear": {"_api", "_arguments", "_conv", "_dispatch", "_entries", "_operands", "_plan"},
     "_entries": {"_plan"},
     "_vjp": {"_api", "_conv", "_dispatch", "_libraries", "_operands"},
-    "_explain": {"_dispatch", "_libraries"},
+    "_explain": {"_dispatch", "_libraries", "_operands"},
     "_diagram": {"_api", "_arguments", "_dispatch", "_picture.drawing", "_plan"},
     "_picture.drawing": {"_picture", "_picture.grid", "_picture.page", "_plan"},
     "_picture.page": {"_picture", "_picture.grid", "_plan"},

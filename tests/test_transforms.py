@@ -16,13 +16,6 @@ GROUPED = next(case for case in CASES if case.name == "groups")
 
 
 @pytest.fixture
-def torch(library):
-    if library.name != "torch":
-        pytest.skip(f"{library.name} is not PyTorch")
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture
 def jax(library):
     if library.name != "jax":
         pytest.skip(f"{library.name} is not JAX")
@@ -45,29 +38,6 @@ def mxnet(library):
 
 def call(case, algorithm):
     return lambda *arrays: upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
-
-
-@pytest.mark.parametrize("case", [CASE, GROUPED], ids=str)
-def test_torch_gradients_of_both_orders(torch, case, algorithm):
-    arrays = [torch.from_numpy(a).requires_grad_() for a in case.arrays()]
-    assert torch.autograd.gradcheck(call(case, algorithm), arrays)
-    assert torch.autograd.gradgradcheck(call(case, algorithm), arrays)
-
-
-@pytest.mark.parametrize("dynamic", [True, False])
-def test_torch_compile_in_one_graph_without_a_warning(torch, algorithm, dynamic):
-    torch._dynamo.reset()
-    x, weight, bias = (torch.from_numpy(a) for a in CASE.arrays("float32"))
-    compiled = torch.compile(call(CASE, algorithm), fullgraph=True, dynamic=dynamic, backend="eager")
-    for batch in (x, torch.cat([x, x]), torch.cat([x, x, x])):
-        torch.testing.assert_close(compiled(batch, weight, bias), call(CASE, algorithm)(batch, weight, bias))
-
-
-def test_torch_meta_and_half_precision(torch, algorithm):
-    x, weight, bias = (torch.from_numpy(a) for a in CASE.arrays("float32"))
-    y = call(CASE, algorithm)(x.to("meta"), weight.to("meta"), bias.to("meta"))
-    assert y.device.type == "meta"
-    assert y.shape == call(CASE, algorithm)(x, weight, bias).shape
 
 
 @pytest.mark.parametrize("case", [CASE, GROUPED], ids=str)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
-from upconv._libraries import Library, Route, route
-from upconv._operands import common_library, refuse_algorithm
+from upconv._libraries import Library, Route, remembers, route
+from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm
 from upconv._plan import Plan
 
 TYPE_CHECKING = False
@@ -35,6 +36,8 @@ _PLANS_KEPT = 4096
 
 def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
     """Return the plan of a geometry: a known one costs a look into a dictionary."""
+    if not remembers():
+        return make(*map(_constant, key[1:]))
     plan = _PLANS.get(key)
     if plan is None:
         plan = make(*key[1:])
@@ -42,6 +45,13 @@ def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
             _PLANS.clear()
         _PLANS[key] = plan
     return plan
+
+
+def _constant(value: Any) -> Any:
+    """Ints that `torch.compile` takes for unknowns, as it may any, made constants of the graph: all but the batch."""
+    if type(value) is tuple:
+        return tuple([_constant(item) for item in value])
+    return operator.index(value) if type(value) is int else value
 
 
 def plan_for(
@@ -131,6 +141,10 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 @_left_as_it_is
 def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a transposed convolution and lower it."""
+    if autocasts(x):
+        arrays = autocast(x, weight, bias)
+        with no_autocast(x):
+            return run_conv_transpose(rank, *arrays, algorithm, *geometry)
     library, plan, batched, found = resolve(rank, x, weight, bias, algorithm, *geometry)
     return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
@@ -138,6 +152,10 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
 @_left_as_it_is
 def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a convolution and lower it: its ``x`` is the plan's output."""
+    if autocasts(x):
+        arrays = autocast(x, weight, bias)
+        with no_autocast(x):
+            return run_conv(rank, *arrays, algorithm, *geometry)
     library = common_library(x, ("weight", weight), ("bias", bias))
     bias_shape = None if bias is None else tuple(bias.shape)
     plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
@@ -148,6 +166,10 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *
 @_left_as_it_is
 def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve the correlation of two images that gives a weight, and lower it."""
+    if autocasts(x):
+        arrays = autocast(x, y)
+        with no_autocast(x):
+            return run_conv_weight(*arrays, algorithm, *geometry)
     library = common_library(x, ("y", y))
     plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
     found = _route("conv_weight", library, algorithm, plan, x)

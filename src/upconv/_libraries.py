@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from upconv._lower._contract import Lowering
 
-__all__ = ["LIBRARIES", "Library", "Route", "computes", "dtype_name", "itemsize", "lowerings", "owner", "route"]
+__all__ = [
+    "LIBRARIES",
+    "Library",
+    "Route",
+    "computes",
+    "dtype_name",
+    "itemsize",
+    "lowerings",
+    "owner",
+    "remembers",
+    "route",
+]
 
 FLOATS = ("float32", "float64", "float16")
 COMPLEX = ("complex64", "complex128")
@@ -121,29 +132,48 @@ _LOWERINGS: dict[str, Mapping[str, Lowering]] = {}
 _DTYPE_NAMES: dict[tuple[str, Any], str] = {}
 
 
+def remembers() -> bool:
+    """Whether to look up what was found before: not for `torch.compile`, which compiles anew when that has changed."""
+    torch = sys.modules.get("torch")
+    return torch is None or not torch.compiler.is_compiling()
+
+
 def owner(array: Any) -> Library | None:
     """Return the library of an array, or None. The class decides, so traced, meta and wrapped arrays are found too."""
+    if not remembers():
+        return _owner(array)
     found = _OWNERS.get(type(array))
-    if found is not None:
-        return found
+    if found is None:
+        found = _owner(array)
+        if found is not None:
+            _OWNERS[type(array)] = found
+    return found
+
+
+def _owner(array: Any) -> Library | None:
     if hasattr(array, "mask"):  # NumPy's masked arrays: no lowering would see the mask
         return None
     for library in LIBRARIES:
         module = sys.modules.get(library.module)
         if module is not None and any(isinstance(array, getattr(module, name)) for name in library.array.split()):
-            _OWNERS[type(array)] = library
             return library
     return None
 
 
 def dtype_name(library: Library, dtype: Any) -> str:
     """Spell a dtype as the standard does: ``float32`` for ``torch.float32`` and for a big-endian NumPy dtype alike."""
+    if not remembers():
+        return _dtype_name(dtype)
     key = (library.name, dtype)  # the name first, so that dtypes of two libraries are never compared
     found = _DTYPE_NAMES.get(key)
     if found is None:
-        spelled = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
-        found = _DTYPE_NAMES[key] = LONG_NAMES.get(spelled, spelled)
+        found = _DTYPE_NAMES[key] = _dtype_name(dtype)
     return found
+
+
+def _dtype_name(dtype: Any) -> str:
+    spelled = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+    return LONG_NAMES.get(spelled, spelled)
 
 
 def itemsize(name: str) -> int:
@@ -186,36 +216,41 @@ def computes(array: Any, algorithm: str, *verbs: str) -> bool:
 
 
 def lowerings(name: str) -> Mapping[str, Lowering]:
-    """Import a library's folder of lowerings. A statement for each, because `torch.compile` traces no other import."""
+    """Return a library's algorithms by name."""
+    if not remembers():
+        return _lowerings(name)
     found = _LOWERINGS.get(name)
     if found is None:
-        if name == "numpy":
-            from upconv._lower import _numpy
-
-            found = _numpy.LOWERINGS
-        elif name == "torch":
-            from upconv._lower import _torch
-
-            found = _torch.LOWERINGS
-        elif name == "jax":
-            from upconv._lower import _jax
-
-            found = _jax.LOWERINGS
-        elif name == "tensorflow":
-            from upconv._lower import _tensorflow
-
-            found = _tensorflow.LOWERINGS
-        elif name == "mxnet":
-            from upconv._lower import _mxnet
-
-            found = _mxnet.LOWERINGS
-        elif name == "dask":
-            from upconv._lower import _dask
-
-            found = _dask.LOWERINGS
-        else:
-            from upconv._lower import _strict
-
-            found = _strict.LOWERINGS
-        _LOWERINGS[name] = found
+        found = _LOWERINGS[name] = _lowerings(name)
     return found
+
+
+def _lowerings(name: str) -> Mapping[str, Lowering]:
+    """Import a library's folder of lowerings. A statement for each, because `torch.compile` traces no other import."""
+    if name == "numpy":
+        from upconv._lower import _numpy
+
+        return _numpy.LOWERINGS
+    if name == "torch":
+        from upconv._lower import _torch
+
+        return _torch.LOWERINGS
+    if name == "jax":
+        from upconv._lower import _jax
+
+        return _jax.LOWERINGS
+    if name == "tensorflow":
+        from upconv._lower import _tensorflow
+
+        return _tensorflow.LOWERINGS
+    if name == "mxnet":
+        from upconv._lower import _mxnet
+
+        return _mxnet.LOWERINGS
+    if name == "dask":
+        from upconv._lower import _dask
+
+        return _dask.LOWERINGS
+    from upconv._lower import _strict
+
+    return _strict.LOWERINGS

@@ -13,7 +13,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-__all__ = ["common_library", "like_the_result", "refuse_algorithm"]
+__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "no_autocast", "refuse_algorithm"]
+
+
+def autocasts(x: Any) -> bool:
+    """Whether `torch.autocast` is on where ``x`` lies: there, users mix dtypes, and PyTorch's own ops cast them."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(x, torch.Tensor):
+        return False
+    kind = x.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
+def autocast(*arrays: Any) -> tuple[Any, ...]:
+    """Cast the arrays as autocast does for PyTorch's own convolutions: what is floating, except float64."""
+    if not autocasts(arrays[0]):
+        return arrays
+    torch = sys.modules["torch"]
+    dtype = torch.get_autocast_dtype(arrays[0].device.type)
+
+    def cast(array: Any) -> Any:
+        if isinstance(array, torch.Tensor) and array.is_floating_point() and array.dtype != torch.float64:
+            return array.to(dtype)
+        return array
+
+    return tuple(map(cast, arrays))
+
+
+def no_autocast(x: Any) -> Any:
+    """Return a context in which autocast leaves the lowering alone: that knows the precision to add in."""
+    return sys.modules["torch"].autocast(x.device.type, enabled=False)
 
 
 def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library:
@@ -59,7 +88,7 @@ def refuse_algorithm(library: Library, algorithm: Any, found: Route) -> NoReturn
 
 
 def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`") -> None:
-    theirs = owner(array)
+    theirs = library if type(array) is type(x) else owner(array)
     if theirs is not library:
         if theirs is None:
             _refuse_owner(name, array)

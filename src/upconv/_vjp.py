@@ -6,7 +6,7 @@ from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
 from upconv._dispatch import plan_for, run_conv_bias
 from upconv._libraries import computes
-from upconv._operands import like_the_result
+from upconv._operands import autocast, like_the_result
 
 __all__ = ["vjp"]
 
@@ -73,6 +73,7 @@ def vjp(
     >>> dx, dweight, dbias
     (array([[321., 543.]]), array([[[ 7., 10., 13.]]]), None)
     """
+    x, weight, bias = autocast(x, weight, bias)  # so that the pullback may run outside of autocast
     geometry = (stride, padding, output_padding, groups, dilation)
     y = conv_transpose(
         x, weight, bias, *geometry, output_size=output_size, data_format=data_format, algorithm=algorithm

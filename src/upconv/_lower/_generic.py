@@ -71,7 +71,7 @@ class Generic:
             phase = tuple(tap.phase for tap in taps)
             phases[phase] = phases[phase] + term if phase in phases else term
         if not phases:
-            y = self._zeros(x, (self.shape(x)[0], plan.out_channels, *plan.out))
+            y = self._sum_of_nothing((self.shape(x)[0], plan.out_channels, *plan.out), x, weight)
         else:
             zero = self._zeros(x, (self.shape(x)[0], plan.out_channels, *plan.phase_size))
             y = self._interleave(plan, [phases.get(phase, zero) for phase in product(*map(range, plan.stride))])
@@ -87,7 +87,7 @@ class Generic:
             term = self._surround(term, plan.size, [tap.start for tap in taps])
             total = term if total is None else total + term
         if total is None:
-            total = self._zeros(y, (self.shape(y)[0], plan.in_channels, *plan.size))
+            total = self._sum_of_nothing((self.shape(y)[0], plan.in_channels, *plan.size), y, weight)
         return self._finish(plan, total, bias, dtype)
 
     def conv_weight(self, plan: Plan, x: Any, y: Any) -> Any:
@@ -97,6 +97,8 @@ class Generic:
         over = (0, *range(2, plan.rank + 2))
         ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
         reached, matrices = set(_meeting(plan)), []
+        if not reached:
+            return self._round(self._sum_of_nothing((plan.in_channels, outs, *plan.kernel), x, y), dtype)
         for taps in product(*plan.taps):
             if taps not in reached:
                 matrices.append(self._zeros(x, (plan.in_channels, outs)))
@@ -176,6 +178,10 @@ class Generic:
 
     def _round(self, array: Any, dtype: Any) -> Any:
         return array if array.dtype == dtype else self.xp.astype(array, dtype)
+
+    def _sum_of_nothing(self, shape: tuple[Any, ...], a: Any, b: Any) -> Any:
+        """Zeros that have derivatives, by ``a`` and by ``b``, of zero; those of 0 * a are not where a is infinite."""
+        return self._zeros(a, shape) + (self.xp.sum(a[:0, ...]) + self.xp.sum(b[:0, ...]))
 
     def _zeros(self, like: Any, shape: tuple[int, ...]) -> Any:
         return self.xp.zeros(shape, dtype=like.dtype, device=self.device(like))

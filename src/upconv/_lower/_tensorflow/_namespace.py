@@ -54,7 +54,7 @@ def moveaxis(array: Any, source: int, destination: int) -> Any:
     return tf.transpose(array, order)
 
 
-def sum(array: Any, axis: tuple[int, ...]) -> Any:  # noqa: A001
+def sum(array: Any, axis: tuple[int, ...] | None = None) -> Any:  # noqa: A001
     """Add along axes; integers stay in their dtype, and wrap around."""
     return tf.reduce_sum(array, axis)
 

@@ -1,11 +1,9 @@
 """PyTorch."""
 
-from array_api_compat import torch as xp
-
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._torch import native
+from upconv._lower._torch import _namespace, native
 
 __all__ = ["LOWERINGS"]
 
-LOWERINGS: dict[str, Lowering] = {"native": native, "generic": Generic(xp, device=lambda array: array.device)}
+LOWERINGS: dict[str, Lowering] = {"native": native, "generic": Generic(_namespace, device=lambda array: array.device)}
