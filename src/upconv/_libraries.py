@@ -186,10 +186,7 @@ Route = namedtuple("Route", "algorithm lowering lower refusals")
 
 
 def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
-    """Pick the first algorithm that takes the call and is not slow at it, or see whether the one asked for takes it.
-
-    No name means none. An algorithm asked for by name is not asked how fast it is.
-    """
+    """Pick the first that takes the call and is not slow at it, or the one asked for if it takes it; no name means none."""
     refusals: tuple[str, ...] = ()
     candidates = lowerings(library.name)
     for name in library.algorithms:
@@ -198,15 +195,11 @@ def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Ro
             lower = getattr(lowering, verb, None)
             refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
             refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
-            slow = "" if refusal or algorithm == name else getattr(lowering, "slow", _never)(plan, x)
+            slow = "" if refusal or algorithm == name else getattr(lowering, "slow", lambda *call: "")(plan, x)
             if not refusal and not slow:
                 return Route(name, lowering, lower, refusals)
             refusals += (f"{name} does not take {refusal}" if refusal else f"{name} is slower {slow}",)
     return Route("", None, None, refusals)
-
-
-def _never(plan: Plan, x: Any) -> str:
-    return ""
 
 
 def computes(array: Any, algorithm: str, *verbs: str) -> bool:
