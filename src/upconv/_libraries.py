@@ -186,7 +186,7 @@ Route = namedtuple("Route", "algorithm lowering lower refusals")
 
 
 def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
-    """Pick the first that takes the call and is not slow at it, or the one asked for if it takes it; no name means none."""
+    """Pick the first that takes the call and is not slow at it, or the one asked for if it does; no name means none."""
     refusals: tuple[str, ...] = ()
     candidates = lowerings(library.name)
     for name in library.algorithms:
