@@ -34,7 +34,7 @@ def call(case, algorithm):
     return lambda *arrays: upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
 
 
-@pytest.mark.parametrize("name", ["stride-dilation", "pairs-negative", "depthwise-multiplier", "1d", "3d"])
+@pytest.mark.parametrize("name", ["dilated-strided", "pairs-negative", "depthwise-multiplier", "1d", "3d"])
 def test_derivatives_of_both_orders_and_modes(jax, jnp, algorithm, name):
     """Against the definition, exactly: a bilinear map's derivatives are itself and its two adjoints."""
     case = BY_NAME[name]
