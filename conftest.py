@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-# Set before JAX is imported: a second device, so that a test can use one that is not the default.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get("XLA_FLAGS", "")
+# Set before JAX is imported: a second device, so that a test can use one that is not the default; eight to shard on.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors alone: TensorFlow reports its start on stderr
 

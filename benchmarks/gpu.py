@@ -150,7 +150,7 @@ def measure(layer, dtype, machine):
         calls = jax_calls(jax, layer, given, "highest" if dtype == "float32" else "default")
         last = {}  # JAX's calls return before they have run
         kept = [lambda call=call: last.update(y=call()) for call in calls]
-        row["jax"] = wall_seconds(kept, lambda: last["y"].block_until_ready())
+        row["jax"] = wall_seconds(kept, lambda: last["y"].block_until_ready())  # noqa: PLW0108  not there yet
     row["floors"] = floors(layer, stored, machine["copy"], machine["rate"][dtype])
     return row
 

@@ -69,7 +69,7 @@ def _torch():
 def _jax():
     import jax
 
-    second = jax.devices()[1]  # conftest.py asks XLA for two
+    second = jax.devices()[1]  # conftest.py asks XLA for eight
     return [
         Variant("jax", "jax:jit", jax.numpy.asarray, call=lambda function, *arrays: jax.jit(function)(*arrays)),
         Variant("jax", "jax:second-device", lambda a: jax.device_put(a, second), device=second),

@@ -33,6 +33,13 @@ def test_the_ways_back(small_tiles, plain, case):
     test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float32"), case, "float32")
 
 
+def test_halves_are_added_wide_over_many_tiles(small_tiles, plain):
+    """8192 products of one: a sum kept in float16 between tiles stops at 2048."""
+    x, y = (plain.make(np.ones(shape, "float16")) for shape in ((2, 1, 64, 64), (2, 1, 64, 64)))
+    weight = plain.back(test_adjoint.upconv.conv_weight(x, y, (1, 1)))
+    assert weight == np.float16(8192)
+
+
 @given(case=cases(max_size=9))
 def test_anything_legal(small_tiles, plain, case):
     check(run(plain, case, "overlap_add"), case)

@@ -6,7 +6,8 @@ import pytest
 import upconv
 from cases import CASES
 from test_values import FEW, _numpy_dtype
-from upconv._libraries import computes, owner
+from upconv._libraries import owner
+from upconv._route import computes
 
 pytestmark = pytest.mark.value
 

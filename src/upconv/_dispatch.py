@@ -7,9 +7,10 @@ import sys
 
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
-from upconv._libraries import Library, Route, remembers, route
+from upconv._libraries import Library, remembers
 from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm
 from upconv._plan import Plan
+from upconv._route import Route, route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,9 +10,6 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 
-from upconv._folders import folder
-from upconv._plan import Plan
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,14 +20,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LIBRARIES",
     "Library",
-    "Route",
-    "computes",
     "dtype_name",
     "itemsize",
     "lowerings",
     "owner",
     "remembers",
-    "route",
 ]
 
 FLOATS = ("float32", "float64", "float16")
@@ -81,7 +75,7 @@ LIBRARIES = (
         "jax",
         module="jax",
         array="Array",
-        algorithms=("native", "lhs_dilation", "generic"),
+        algorithms=("overlap_add", "native", "lhs_dilation", "generic"),
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),
@@ -190,37 +184,46 @@ def itemsize(name: str) -> int:
     return {"longdouble": 16, "clongdouble": 32}.get(name) or int(name.lstrip("abcdefghijklmnopqrstuvwxyz")) // 8
 
 
-# The lowering that takes a call, its name, its function for the verb, and what those before it said against the call.
-Route = namedtuple("Route", "algorithm lowering lower refusals")
-
-
-def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Route:
-    """Pick the first algorithm that takes the call, or see whether the one asked for does; no name means none."""
-    refusals: tuple[str, ...] = ()
-    candidates = lowerings(library.name)
-    for name in library.algorithms:
-        if algorithm in ("auto", name):
-            lowering = candidates[name]
-            lower = getattr(lowering, verb, None)
-            refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
-            refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
-            if not refusal:
-                return Route(name, lowering, lower, refusals)
-            refusals += (f"{name} does not take {refusal}",)
-    return Route("", None, None, refusals)
-
-
-def computes(array: Any, algorithm: str, *verbs: str) -> bool:
-    """Whether an algorithm that took the array's library has these verbs too; 'auto' finds one that has."""
-    library = owner(array)
-    return algorithm == "auto" or library is None or all(hasattr(lowerings(library.name)[algorithm], v) for v in verbs)
-
-
 def lowerings(name: str) -> Mapping[str, Lowering]:
     """Return a library's algorithms by name."""
     if not remembers():
-        return folder(name)
+        return _lowerings(name)
     found = _LOWERINGS.get(name)
     if found is None:
-        found = _LOWERINGS[name] = folder(name)
+        found = _LOWERINGS[name] = _lowerings(name)
     return found
+
+
+def _lowerings(name: str) -> Mapping[str, Lowering]:
+    """Import a library's folder of lowerings. A statement for each, because `torch.compile` traces no other import."""
+    if name == "numpy":
+        from upconv._lower import _numpy
+
+        return _numpy.LOWERINGS
+    if name == "torch":
+        from upconv._lower import _torch
+
+        return _torch.LOWERINGS
+    if name == "jax":
+        from upconv._lower import _jax
+
+        return _jax.LOWERINGS
+    if name == "tensorflow":
+        from upconv._lower import _tensorflow
+
+        return _tensorflow.LOWERINGS
+    if name == "mxnet":
+        from upconv._lower import _mxnet
+
+        return _mxnet.LOWERINGS
+    if name == "cupy":
+        from upconv._lower import _cupy
+
+        return _cupy.LOWERINGS
+    if name == "dask":
+        from upconv._lower import _dask
+
+        return _dask.LOWERINGS
+    from upconv._lower import _strict
+
+    return _strict.LOWERINGS

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from upconv._libraries import LIBRARIES, Library, Route, dtype_name, owner
+from upconv._libraries import LIBRARIES, Library, dtype_name, owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from upconv._route import Route
 
 __all__ = ["autocast", "autocasts", "common_library", "like_the_result", "no_autocast", "refuse_algorithm"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
 from upconv._dispatch import plan_for, run_conv_bias
-from upconv._libraries import computes
 from upconv._operands import autocast, like_the_result
+from upconv._route import computes
 
 __all__ = ["vjp"]
 

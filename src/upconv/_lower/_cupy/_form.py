@@ -90,7 +90,8 @@ class Spec(NamedTuple):
 def spec(form: Form, kernel: str) -> Spec:
     """Name the module in which a form finds one of its kernels; forms share those that they agree about."""
     dtype = "F32" if form.dtype == "TF32" and kernel != "tile" else form.dtype
-    macros = {"KERNEL": kernel.upper(), "DTYPE": dtype, "MMA": str(int(form.tensor and kernel in ("tile", "pack")))}
+    mma = form.tensor and (kernel == "tile" or (kernel == "pack" and dtype != "F32"))  # tf32 is packed as float32 is
+    macros = {"KERNEL": kernel.upper(), "DTYPE": dtype, "MMA": str(int(mma))}
     if kernel == "tile":
         macros |= {name: str(value) for name, value in form.tile._asdict().items()}
         macros["BY_CHANNEL"] = str(int(form.by_channel))

@@ -7,7 +7,7 @@ import jax.numpy as xp
 
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._jax import lhs_dilation, native
+from upconv._lower._jax import lhs_dilation, native, overlap_add
 
 __all__ = ["LOWERINGS"]
 
@@ -21,6 +21,7 @@ def _device(array: Any) -> Any:
 
 
 LOWERINGS: dict[str, Lowering] = {
+    "overlap_add": overlap_add,
     "native": native,
     "lhs_dilation": lhs_dilation,
     "generic": Generic(xp, device=_device),

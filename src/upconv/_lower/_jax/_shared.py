@@ -1,4 +1,4 @@
-"""What both of XLA's convolution calls are told in the same words."""
+"""What XLA's convolution calls are told in the same words, and what all lowerings have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "refuse_integers", "transposed", "words"]
+__all__ = ["finish", "layouts", "narrow", "refuse_integers", "transposed", "wide", "words"]
 
 Lower = Callable[..., Any]
 
@@ -54,24 +54,33 @@ def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
 
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
-        wide, weight = _wide(y), _wide(weight)
+        image, weight = wide(y), wide(weight)
         size = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
-        x = jax.ShapeDtypeStruct((y.shape[0], *size), wide.dtype)
-        (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(wide)
+        x = jax.ShapeDtypeStruct((y.shape[0], *size), image.dtype)
+        (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(image)
         return finish(plan, y, x, bias)
 
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
-        wide = _wide(x)
+        image = wide(x)
         shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
-        weight = jax.ShapeDtypeStruct(shape, wide.dtype)
-        (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, wide, weight, None), weight)(_wide(y))
+        weight = jax.ShapeDtypeStruct(shape, image.dtype)
+        (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, image, weight, None), weight)(wide(y))
         return weight.astype(x.dtype)
 
     return conv, conv_weight
 
 
-def _wide(array: Any) -> Any:
+def narrow(array: Any) -> Any:
+    """Leave halves as they are, which a GPU multiplies faster, where JAX can differentiate that; else widen them.
+
+    It raised a TypeError about mixed types, as in 0.5; https://github.com/jax-ml/jax/pull/36734 mends it.
+    """
+    return array if jax.__version_info__ >= (0, 10, 2) else wide(array)
+
+
+def wide(array: Any) -> Any:
+    """Widen halves to the precision that they are added in."""
     return array.astype(jnp.float32) if _half(array) else array
 
 

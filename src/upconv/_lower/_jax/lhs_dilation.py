@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, refuse_integers, transposed, words
+from upconv._lower._jax._shared import finish, layouts, narrow, refuse_integers, transposed, words
 from upconv._plan import Plan
 
 __all__ = [
@@ -55,14 +55,15 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
+    image = narrow(x)
     y = lax.conv_general_dilated(
-        x,
-        _kernel(plan, weight),
+        image,
+        _kernel(plan, narrow(weight)),
         window_strides=(1,) * plan.rank,
         lhs_dilation=plan.stride,
         dimension_numbers=layouts(plan, "IO"),
         feature_group_count=plan.groups,
-        **words(plan, x),
+        **words(plan, image),
     )
     return finish(plan, x, y, bias)
 

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, refuse_integers, transposed, words
+from upconv._lower._jax._shared import finish, layouts, narrow, refuse_integers, transposed, words
 from upconv._plan import Plan
 
 __all__ = [
@@ -60,8 +60,9 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Translate the crop into padding."""
+    a, b = narrow(x), narrow(weight)
     y = lax.conv_transpose(
-        x, weight, plan.stride, dimension_numbers=layouts(plan, "OI"), transpose_kernel=True, **words(plan, x)
+        a, b, plan.stride, dimension_numbers=layouts(plan, "OI"), transpose_kernel=True, **words(plan, a)
     )
     return finish(plan, x, y, bias)
 

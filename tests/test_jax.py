@@ -1,0 +1,233 @@
+"""The call inside JAX's transforms, by every algorithm: differentiated, mapped, compiled, scanned, sharded."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+
+import oracle
+import upconv
+from cases import CASES
+
+BY_NAME = {case.name: case for case in CASES}
+CASE, GROUPED = BY_NAME["pairs"], BY_NAME["groups"]
+COLLECTIVES = re.compile(r"\b(all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)(?:-start)?\(")
+
+
+@pytest.fixture
+def jax(library):
+    if library.name != "jax":
+        pytest.skip(f"{library.name} is not JAX")
+    return pytest.importorskip("jax")
+
+
+@pytest.fixture
+def jnp(jax):
+    return jax.numpy
+
+
+def call(case, algorithm):
+    """The case as a function of its arrays."""
+    if algorithm == "native" and case.groups > 1:
+        pytest.skip("jax.lax.conv_transpose has no groups")
+    return lambda *arrays: upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
+
+
+@pytest.mark.parametrize("name", ["dilated-strided", "pairs-negative", "depthwise-multiplier", "1d", "3d"])
+def test_derivatives_of_both_orders_and_modes(jax, jnp, algorithm, name):
+    """Against the definition, exactly: a bilinear map's derivatives are itself and its two adjoints."""
+    case = BY_NAME[name]
+    function = call(case, algorithm)
+    (x, w, b), (dx, dw, db) = (case.arrays(seed=seed) for seed in (0, 1))
+    c = np.random.default_rng(2).standard_normal((case.x[0], len(b), *case.out))
+    stride, dilation, groups, lo, _ = case.geometry
+
+    def up(x, w, b=None):
+        return oracle.conv_transpose(x, w, b, *case.geometry)
+
+    def down(c, w):
+        return oracle.conv(c, w, None, stride, dilation, groups, lo, case.x[2:])
+
+    def across(x, c):
+        return oracle.conv_weight(x, c, case.weight[2:], stride, dilation, groups, lo)
+
+    def forward(*at):
+        return jax.jvp(function, at, (dx, dw, db))[1]
+
+    def back(x, w, c):
+        return jax.vjp(function, x, w, b)[1](c)[:2]
+
+    @jax.jit
+    def derivatives(x, w, b, dx, dw, db, c):
+        first, second = jax.jvp(forward, (x, w, b), (dx, dw, db))
+        pulled, moved = jax.jvp(back, (x, w, c), (dx, dw, c))
+        return first, second, *pulled, *moved, *jax.vjp(back, x, w, c)[1]((dx, dw))
+
+    right = (
+        up(dx, w) + up(x, dw, db),
+        2 * up(dx, dw),
+        down(c, w),
+        across(x, c),
+        down(c, w + dw),
+        across(x + dx, c),
+        down(c, dw),
+        across(dx, c),
+        up(dx, w) + up(x, dw),
+    )
+    for ours, exact in zip(derivatives(*map(jnp.asarray, (x, w, b, dx, dw, db, c))), right, strict=True):
+        np.testing.assert_allclose(ours, exact, atol=1e-12)
+
+
+@pytest.mark.parametrize("mapped", [(0,), (1,), (0, 1, 2)], ids=str)
+def test_mapped_over_any_operands(jax, jnp, algorithm, mapped):
+    case = CASE if algorithm == "native" else GROUPED
+    one, two = (case.arrays(seed=seed) for seed in (0, 1))
+    both = [
+        jnp.stack(pair) if n in mapped else jnp.asarray(pair[0]) for n, pair in enumerate(zip(one, two, strict=True))
+    ]
+    y = jax.jit(jax.vmap(call(case, algorithm), [0 if n in mapped else None for n in range(3)]))(*both)
+    for k, arrays in enumerate((one, two)):
+        chosen = [arrays[n] if n in mapped else one[n] for n in range(3)]
+        np.testing.assert_allclose(y[k], oracle.conv_transpose(*chosen, *case.geometry), atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_gradients_of_halves_are_added_wide(jax, jnp, algorithm, dtype):
+    """As of the float32 call on the same numbers, but for one rounding; JAX once refused to mix the two types."""
+    function = call(CASE, algorithm)
+    arrays = [jnp.asarray(a).astype(dtype) for a in CASE.arrays("float32")]
+    target = jnp.asarray(np.random.default_rng(0).integers(-4, 5, (2, 3, 7, 9))).astype(dtype)
+
+    def gradients(*arrays):
+        return jax.vjp(function, *arrays)[1](target.astype(arrays[0].dtype))
+
+    found, wide = (jax.jit(gradients)(*(a.astype(t) for a in arrays)) for t in (dtype, "float32"))
+    for ours, right in zip(found, wide, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(
+            ours.astype("float32"), right, rtol=float(jnp.finfo(dtype).eps), atol=1e-5 * float(abs(right).max())
+        )
+
+
+def test_checkpoint_donation_shapes_and_a_scan(jax, jnp, algorithm):
+    """A decoder that carries its image through layers of one shape."""
+    rng = np.random.default_rng(0)
+    x, weights = rng.standard_normal((2, 3, 5, 4)), rng.standard_normal((4, 3, 3, 3, 2))
+    arguments = {"padding": ((1, 1), (0, 1)), "algorithm": algorithm}
+    layer = partial(upconv.conv_transpose2d, **arguments)
+
+    def decoder(x, weights, layer=layer):
+        return jax.lax.scan(lambda x, weight: (jnp.tanh(layer(x, weight)), None), x, weights)[0]
+
+    expected = x
+    for weight in weights:
+        expected = np.tanh(oracle.conv_transpose(expected, weight, None, (1, 1), (1, 1), 1, (1, 0), (5, 4)))
+    x, weights = jnp.asarray(x), jnp.asarray(weights)
+    assert jax.eval_shape(decoder, x, weights).shape == x.shape
+
+    def loss(layer):
+        return lambda x, weights: jnp.sum(decoder(x, weights, layer) ** 2)
+
+    plain = jax.jit(jax.grad(loss(layer), (0, 1)))(x, weights)
+    for ours, right in zip(jax.jit(jax.grad(loss(jax.checkpoint(layer)), (0, 1)))(x, weights), plain, strict=True):
+        np.testing.assert_allclose(ours, right, rtol=1e-12)
+    donated = jax.jit(decoder, donate_argnums=0)(x + 0, weights)
+    np.testing.assert_allclose(donated, expected, atol=1e-13)
+
+
+def test_arguments_are_static_and_the_algorithm_is_chosen_while_tracing(jax, jnp):
+    x, weight, _ = map(jnp.asarray, CASE.arrays())
+    words = ("stride", "padding", "output_padding", "groups", "dilation", "output_size", "data_format", "algorithm")
+    jitted = jax.jit(upconv.conv_transpose2d, static_argnames=words)
+    y = jitted(x, weight, stride=2, padding=((0, 2), (2, 1)))
+    np.testing.assert_allclose(y, call(CASE, "generic")(x, weight), atol=1e-13)
+    chosen = []
+    jax.jit(lambda x, weight: chosen.append(upconv.explain(x, weight, **CASE.arguments)))(x, weight)
+    assert chosen == [upconv.explain(x, weight, **CASE.arguments)]
+
+
+def test_auto_leaves_stride_1_to_the_op_of_xla(jax, jnp):
+    x, weight, few = jnp.ones((1, 8, 9, 7)), jnp.ones((8, 8, 3, 3)), jnp.ones((8, 3, 3, 3))
+    found = upconv.explain(x, weight)
+    assert found.algorithm == "native"
+    assert "overlap_add is slower at stride 1: 21 ms against 15" in found.reason
+    assert upconv.explain(x, weight, algorithm="overlap_add").algorithm == "overlap_add"
+    assert upconv.explain(x, weight, stride=2).algorithm == "overlap_add"
+    assert upconv.explain(x, few).algorithm == "overlap_add"
+
+
+def test_a_long_kernel_is_a_short_program(jax, jnp):
+    x, weight = jnp.ones((1, 2, 9)), jnp.ones((2, 1, 1024))
+    text = str(jax.make_jaxpr(partial(upconv.conv_transpose1d, stride=256, algorithm="overlap_add"))(x, weight))
+    assert text.count("\n") < 100
+    assert upconv.explain(x, weight).algorithm == "native"
+    with pytest.raises(ValueError, match="a kernel of 1024 shifts: each is an operation of the program, 128 at most"):
+        upconv.conv_transpose1d(x, weight, algorithm="overlap_add")
+
+
+def test_blocks_of_channels_when_columns_are_many(jax, jnp, monkeypatch):
+    from upconv._lower._jax import overlap_add
+
+    arrays = tuple(map(jnp.asarray, GROUPED.arrays()))
+
+    def results():
+        function = jax.jit(call(GROUPED, "overlap_add"))
+        y, pull = jax.vjp(function, *arrays)
+        return y, *pull(jnp.cos(y))
+
+    whole, workspace = results(), upconv.explain(*arrays, **GROUPED.arguments).workspace
+    monkeypatch.setattr(overlap_add, "COLUMNS", 1)
+    jax.clear_caches()
+    for ours, right in zip(results(), whole, strict=True):
+        np.testing.assert_allclose(ours, right, atol=1e-13)
+    assert "scan" in str(jax.make_jaxpr(call(GROUPED, "overlap_add"))(*arrays))
+    assert upconv.explain(*arrays, **GROUPED.arguments).workspace < workspace
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("axis, committed", [(0, True), (0, False), (2, True)], ids=["batch", "in_shardings", "space"])
+def test_sharded_over_eight_devices(jax, jnp, algorithm, axis, committed):
+    """Results and gradients agree; images on their own devices move nothing, and their sum for the kernel once."""
+    from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+    groups = 1 if algorithm == "native" else 2
+    rng = np.random.default_rng(0)
+    x, weight = jnp.asarray(rng.standard_normal((8, 4, 8, 3))), jnp.asarray(rng.standard_normal((4, 3, 3, 2)))
+    arguments = {"stride": (2, 3), "padding": ((0, 1), (1, -1)), "groups": groups}
+
+    def layer(x, weight):
+        return upconv.conv_transpose2d(x, weight, None, **arguments, algorithm=algorithm)
+
+    cotangent = jnp.asarray(rng.standard_normal(jax.eval_shape(layer, x, weight).shape))
+
+    def input_gradient(x, weight):
+        return jax.vjp(lambda x: layer(x, weight), x)[1](cotangent)[0]
+
+    def kernel_gradient(x, weight):
+        return jax.vjp(lambda weight: layer(x, weight), weight)[1](cotangent)[0]
+
+    mesh = Mesh(np.array(jax.devices()[:8]), ("d",))
+    places = (NamedSharding(mesh, PartitionSpec(*(None,) * axis, "d")), NamedSharding(mesh, PartitionSpec()))
+    arrays = list(map(jax.device_put, (x, weight), places))
+    for function in (layer, input_gradient, kernel_gradient):
+        if committed:
+            compiled = jax.jit(function).lower(*arrays).compile()
+        else:
+            compiled = jax.jit(function, in_shardings=places).lower(x, weight).compile()
+        np.testing.assert_allclose(compiled(*arrays), jax.jit(function)(x, weight), atol=1e-12)
+        if axis == 0 and algorithm != "lhs_dilation":  # XLA gathers the images of a grouped convolution
+            moved = set(COLLECTIVES.findall(compiled.as_text()))
+            assert moved == ({"all-reduce"} if function is kernel_gradient else set())
+
+
+def test_issue_32267_explicit_padding_is_that_of_the_convolution(jax, jnp, algorithm):
+    """jax 32267: `lax.conv_transpose` takes pairs as pads of its input, and words as those of the convolution."""
+    rng = np.random.default_rng(0)
+    x, weight = jnp.asarray(rng.standard_normal((1, 3, 4, 5))), jnp.asarray(rng.standard_normal((3, 2, 3, 4)))
+    for pads in (((1, 2), (0, 1)), ((2, 0), (3, 1))):
+        size = tuple((i - 1) * s + k - sum(p) for i, s, k, p in zip((4, 5), (2, 3), (3, 4), pads, strict=True))
+        conv = partial(jax.lax.conv_general_dilated, rhs=weight, window_strides=(2, 3), padding=pads)
+        (theirs,) = jax.linear_transpose(conv, jax.ShapeDtypeStruct((1, 2, *size), x.dtype))(x)
+        ours = upconv.conv_transpose2d(x, weight, None, (2, 3), pads, algorithm=algorithm)
+        np.testing.assert_allclose(ours, theirs, atol=1e-13)
