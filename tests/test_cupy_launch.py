@@ -94,6 +94,20 @@ def test_strides_go_in_place_of_copies(standin):
     assert words(standin.LAUNCHES[-1])["axis"][2]["x"] == -1
 
 
+@pytest.mark.value
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+def test_a_view_of_parts_of_elements_is_copied(standin, dtype):
+    import cupy
+
+    made = arrays_of(CASE, dtype)
+    records = [np.zeros(a.shape, [("tag", "int8"), ("value", dtype)]) for a in made]
+    for record, a in zip(records, made, strict=True):
+        record["value"] = a
+    views = [cupy.asarray(record)["value"] for record in records]
+    assert views[0].strides[-1] % views[0].itemsize
+    np.testing.assert_array_equal(call(CASE, *views).get(), call(CASE, *made).get())
+
+
 def test_a_module_is_made_once_for_each_specialisation_and_device(standin):
     from upconv._lower._cupy._module import kernel
 

@@ -17,11 +17,12 @@ def prepare(weight: Any) -> Any:
 
     Where a library's algorithm reads the weight in a layout of its own, as CuPy's raw kernel does, the result keeps
     that layout from the first call that needs it: another stride or number of groups may need another, which is kept
-    too. It holds a copy of the weight's values. Where there is nothing to lay out, the result is ``weight`` itself.
+    too. It holds a copy of the weight's values: a later change of the weight does not reach it. Where there is nothing
+    to lay out, the result is ``weight`` itself.
 
     Parameters
     ----------
-    weight : array, shape (C_in, C_out // groups, \\*kernel)
+    weight : array, shape (C_in, C_out // groups, \*kernel)
         As in `conv_transpose`.
 
     Returns

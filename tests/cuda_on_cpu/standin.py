@@ -135,7 +135,8 @@ def install():
     cupy.__version__ = "0, a stand-in"
     cupy.ndarray, cupy.RawModule, cupy.empty, cupy.asarray = ndarray, RawModule, empty, asarray
     runtime = types.SimpleNamespace(getDeviceCount=lambda: 2)
-    cupy.cuda = types.SimpleNamespace(Device=Device, runtime=runtime)
+    stream = types.SimpleNamespace(synchronize=lambda: None)
+    cupy.cuda = types.SimpleNamespace(Device=Device, runtime=runtime, get_current_stream=lambda: stream)
     sys.modules["cupy"] = cupy
     sys.modules["cupyx"] = None  # CuPy's sparse matrices do not stand here
     # The stand-in's arrays are NumPy's too: say whose they are meant to be.

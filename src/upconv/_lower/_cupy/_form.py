@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
@@ -87,6 +88,7 @@ class Spec(NamedTuple):
     macros: tuple[tuple[str, str], ...]
 
 
+@lru_cache(maxsize=4096)
 def spec(form: Form, kernel: str) -> Spec:
     """Name the module in which a form finds one of its kernels; forms share those that they agree about."""
     dtype = "F32" if form.dtype == "TF32" and kernel != "tile" else form.dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd, prod
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class Grid(NamedTuple):
     products: int  # multiplications, those of padding included
 
 
+@lru_cache(maxsize=4096)
 def make_grid(plan: Plan, batch: int, form: Form) -> Grid:
     """Count."""
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import gcd
+from functools import lru_cache
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -31,27 +32,36 @@ PROBLEM = np.dtype([("words", np.int64, (len(FIELDS) + 3 * len(AXIS),))])
 
 def make_problem(plan: Plan, form: Form, grid: Grid, arrays: dict[str, Any]) -> Any:
     """Fill in the words; an array that the form has no use for is a null pointer."""
-    x, y, weight = ([n // arrays[name].itemsize for n in arrays[name].strides] for name in ("x", "y", "weight"))
+    x, y, bias = arrays["x"], arrays["y"], arrays["bias"]
+    strides = x.strides, y.strides, arrays["weight"].strides, (0,) if bias is None else bias.strides
+    problem = _numbers(plan, form, grid, x.shape[0], x.itemsize, strides).copy()
+    problem["words"][0, : len(ARRAYS)] = [0 if arrays.get(name) is None else arrays[name].data.ptr for name in ARRAYS]
+    return problem
+
+
+@lru_cache(maxsize=4096)
+def _numbers(
+    plan: Plan, form: Form, grid: Grid, batch: int, itemsize: int, strides: tuple[tuple[int, ...], ...]
+) -> Any:
+    """All but the pointers: a second call with arrays of the same strides makes no list of words again."""
+    x, y, weight, (bias,) = ([n // itemsize for n in each] for each in strides)
     if plan.channels_last:
         x, y = ([each[0], each[-1], *each[1:-1]] for each in (x, y))
-    bias = arrays["bias"]
-    pointers = [0 if arrays.get(name) is None else arrays[name].data.ptr for name in ARRAYS]
     numbers = [
-        *(arrays["x"].shape[0], plan.groups, plan.in_channels // plan.groups, plan.out_channels // plan.groups),
-        *(x[0], x[1], y[0], y[1], weight[0], weight[1], 0 if bias is None else bias.strides[0] // bias.itemsize),
+        *(batch, plan.groups, plan.in_channels // plan.groups, plan.out_channels // plan.groups),
+        *(x[0], x[1], y[0], y[1], weight[0], weight[1], bias),
         *(int(form.merged), grid.rows, grid.width),
-        *(grid.tiles_m, grid.tiles_n, form.splits, arrays["y"].size, _near(plan, form), form.chunk),
+        *(grid.tiles_m, grid.tiles_n, form.splits, batch * prod(plan.image_shape), _near(plan, form), form.chunk),
     ]
     axes = [
-        [i, k, s, d, lo // s, lo % s, out, gcd(s, d), pow(d // gcd(s, d), -1, s // gcd(s, d)), *strides]
-        for i, k, s, d, lo, out, *strides in zip(
+        [i, k, s, d, lo // s, lo % s, out, gcd(s, d), pow(d // gcd(s, d), -1, s // gcd(s, d)), *distances]
+        for i, k, s, d, lo, out, *distances in zip(
             plan.size, plan.kernel, plan.stride, plan.dilation, plan.lo, plan.out, x[2:], y[2:], weight[2:], strict=True
         )
     ]
     absent = [1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0]
-    words = sum([absent] * (3 - plan.rank) + axes, pointers + numbers)
-    problem: Any = np.empty(1, PROBLEM)
-    problem["words"] = words
+    problem: Any = np.zeros(1, PROBLEM)
+    problem["words"][0, len(ARRAYS) :] = sum([absent] * (3 - plan.rank) + axes, numbers)
     return problem
 
 

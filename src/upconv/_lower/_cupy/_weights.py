@@ -42,7 +42,10 @@ def packed(plan: Plan, form: Form, grid: Grid, arrays: dict[str, Any], weight: A
     key = (form.dtype, form.tensor, plan.groups, spread)
     found = weight.layouts.get(key)
     if found is None:
-        found = weight.layouts[key] = _pack(plan, form, grid, arrays)
+        found = _pack(plan, form, grid, arrays)
+        # Once: the next call may run on a stream that does not wait for this one.
+        cupy.cuda.get_current_stream().synchronize()
+        weight.layouts[key] = found
     return found
 
 

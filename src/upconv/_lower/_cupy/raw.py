@@ -82,7 +82,8 @@ def launch(plan: Plan, form: Form, x: Any, weight: Any, bias: Any) -> Any:
     if not y.size:
         return y
     grid = make_grid(plan, x.shape[0], form)
-    arrays = {"x": x, "weight": plain(weight), "bias": bias, "y": y}
+    x, bias = _whole(x), None if bias is None else _whole(bias)
+    arrays = {"x": x, "weight": _whole(plain(weight)), "bias": bias, "y": y}
     if form.kernel == "tile":
         arrays["packed"] = packed(plan, form, grid, arrays, weight)
     if form.splits > 1:
@@ -92,6 +93,12 @@ def launch(plan: Plan, form: Form, x: Any, weight: Any, bias: Any) -> Any:
     if form.splits > 1:
         kernel(device, spec(form, "combine"))((-(-y.size // THREADS["combine"]),), (THREADS["combine"],), (problem,))
     return y
+
+
+def _whole(array: Any) -> Any:
+    """Copy a view that does not lie on whole elements, as that of a field of a record: the kernel counts in them."""
+    size = array.itemsize
+    return array.copy() if array.data.ptr % size or any(n % size for n in array.strides) else array
 
 
 def _by_channel(plan: Plan, x: Any) -> bool:
