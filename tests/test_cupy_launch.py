@@ -277,3 +277,19 @@ def test_a_prepared_weight_that_does_not_fit_is_refused(standin):
         call(CASE, x, weight, upconv.prepare(bias))
     with pytest.raises(TypeError, match="`weight` was prepared for cupy, and `x` is an array of numpy"):
         call(CASE, x.get(), prepared)
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("name", ["channels", "depthwise-multiplier"])
+def test_offsets_beyond_31_bits(standin, name):
+    """The second image lies 2**31 + 7 elements behind the first; memory that is not touched takes no room."""
+    case = next(c for c in CASES if c.name == name)
+    x, weight, bias = arrays_of(case)
+    try:
+        memory = np.zeros(2**31 + 1000, "float32")
+    except MemoryError:
+        pytest.skip("no 8 GiB of address space here")
+    far = np.lib.stride_tricks.as_strided(memory, x.shape, (4 * (2**31 + 7), *x.strides[1:])).view(standin.ndarray)
+    far[...] = x
+    np.testing.assert_array_equal(call(case, far, weight, bias).get(), call(case, x, weight, bias).get())
+    assert words(standin.LAUNCHES[-2 if name == "depthwise-multiplier" else -3])["x_image"] == 2**31 + 7

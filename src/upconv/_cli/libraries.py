@@ -11,7 +11,7 @@ import numpy as np
 
 from upconv._cli.arrays import Arrays
 
-__all__ = ["ARRAYS", "Dask", "Jax", "MXNet", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
+__all__ = ["ARRAYS", "CuPy", "Dask", "Jax", "MXNet", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
 
 
 class Unavailable(Exception):  # noqa: N818  a library that is not there is no error
@@ -147,6 +147,28 @@ class TensorFlow(Arrays):
         return tf.transpose(tf.concat(channels, -1), (0, 3, 1, 2))
 
 
+class CuPy(Arrays):
+    """CuPy, on the current device; it has no op of its own to compare with."""
+
+    module = "cupy"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.xp.cuda.runtime.getDeviceCount()  # an error where there is no GPU, and not at the first array
+
+    def make(self, values: Any, dtype: str) -> Any:
+        return self.xp.asarray(
+            np.asarray(values).astype(import_module("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype)
+        )
+
+    def finish(self, y: Any) -> Any:
+        self.xp.cuda.get_current_stream().synchronize()
+        return y
+
+    def to_numpy(self, y: Any) -> Any:
+        return y.get()
+
+
 class Dask(Arrays):
     """Dask, in two chunks along the longest axis."""
 
@@ -177,6 +199,7 @@ ARRAYS = {
     "jax": Jax,
     "tensorflow": TensorFlow,
     "mxnet": MXNet,
+    "cupy": CuPy,
     "dask": Dask,
     "strict": Strict,
 }
