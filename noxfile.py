@@ -53,7 +53,7 @@ def tests_cupy(session):
     # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
     cupy = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
     session.install(*PINS, *TEST, "numpy", "ml_dtypes", *cupy, ".")
-    session.run(*PYTEST, "--library", "cupy", *session.posargs)
+    session.run(*PYTEST, "--dist", "worksteal", "--library", "cupy", *session.posargs)
 
 
 @nox.session(name="tests-bare")

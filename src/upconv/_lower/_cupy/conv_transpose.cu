@@ -457,6 +457,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) tile(const __gri
 
     // STAGES - 1 chunks are on their way while one is multiplied. One barrier suffices: the stage that is filled after
     // it is the one that all threads have left before it.
+#pragma unroll 1
     for (int ahead = 0; ahead < STAGES - 1; ++ahead) {
         if (begin + ahead < end) {
             fetch(ahead);
@@ -465,6 +466,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) tile(const __gri
         copies_issued();
     }
     int now = 0, next = STAGES - 1;
+#pragma unroll 1
     for (int chunk = begin; chunk < end; ++chunk) {
         copies_landed<STAGES - 2>();
         __syncthreads();
