@@ -4,13 +4,10 @@
 minutes on two cores, and enlarges one that it never saw.
 """
 
-import os
 from argparse import ArgumentParser
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # read by TensorFlow when it is imported: no notes on its start
 
 import comparison
 import jax
@@ -25,7 +22,7 @@ from training import train
 
 UNSEEN, DETAIL = "astronaut", (165, 60, 285, 180)
 LIBRARIES = {"JAX": jax.numpy.asarray, "NumPy": np.asarray, "PyTorch": torch.tensor, "TensorFlow": tf.constant}
-TOLERANCE = 1e-5  # where white is 1: a three-hundredth of what rounding to 8 bits may change
+TOLERANCE = 1e-5  # where white is 1: a two-hundredth of what rounding to 8 bits may change
 
 
 def enlarge(small, weights, array):
