@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import tensorflow as tf
 import torch
-from decoder import FACTOR, MARGIN, decode
+from decoder import FACTOR, MARGIN, decode, untrained
 from photographs import bicubic, blocks, picture, planes, psnr, read, shrink
 from rich.console import Console
 from rich.table import Table
@@ -37,12 +37,14 @@ def enlarge(small, weights, array):
 
 
 def main(steps=1500, out=Path("super_resolution.png")):
-    """Train, enlarge in four libraries, compare, draw; return the losses, the results, and two PSNRs in dB."""
-    console = Console()
-    weights, losses = train(steps, np.random.default_rng(0), console)
-
+    """Train, enlarge in four libraries, compare, draw; return the four results and the PSNRs in dB."""
+    console, rng = Console(), np.random.default_rng(0)
     original = read(UNSEEN, FACTOR)
     small = shrink(original, FACTOR)
+    weights = untrained(rng)
+    before, _ = enlarge(small, weights, LIBRARIES["JAX"])
+    weights = train(weights, steps, rng, console)
+
     table = Table("library", "seconds", "PSNR in dB", title="The same decoder, the same weights")
     results = {}
     for name, array in LIBRARIES.items():
@@ -54,16 +56,19 @@ def main(steps=1500, out=Path("super_resolution.png")):
     assert apart <= TOLERANCE
 
     decoded, cubic = picture(results["JAX"]), bicubic(small, FACTOR)
-    scores = {"ours": psnr(decoded, original), "bicubic": psnr(cubic, original)}
+    versions = {"untrained": picture(before), "bicubic": cubic, "decoder": decoded}
+    scores = {name: psnr(version, original) for name, version in versions.items()}
     panels = {
         f"Given: {small.width} × {small.height} pixels": blocks(small, FACTOR),
         f"Bicubic: {scores['bicubic']:.2f} dB": cubic,
-        f"Decoder: {scores['ours']:.2f} dB": decoded,
+        f"Decoder: {scores['decoder']:.2f} dB": decoded,
         "Original": original,
     }
     comparison.save(out, ("A photograph that the decoder never saw, enlarged by it", decoded), panels, DETAIL)
-    console.print(f"Decoder {scores['ours']:.2f} dB, bicubic {scores['bicubic']:.2f} dB. Saved {out}")
-    return losses, results, scores
+    for name, score in scores.items():
+        console.print(f"{name:9} {score:.2f} dB")
+    console.print(f"Saved {out}")
+    return results, scores
 
 
 if __name__ == "__main__":

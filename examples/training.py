@@ -1,9 +1,11 @@
 """The decoder's weights, learnt with JAX."""
 
+from collections import deque
+
 import jax
 import numpy as np
 import optax
-from decoder import FACTOR, MARGIN, decode, untrained
+from decoder import FACTOR, MARGIN, decode
 from photographs import planes, read, shrink
 from rich.progress import Progress
 
@@ -27,9 +29,9 @@ def batches(rng, count=16, size=36):
         yield [np.stack(squares) for squares in zip(*batch, strict=True)]
 
 
-def train(steps, rng, console):
-    """Return the weights after so many steps of Adam, and the loss of each step."""
-    weights, losses = untrained(rng), []
+def train(weights, steps, rng, console):
+    """Return the weights after so many steps of Adam."""
+    losses = deque(maxlen=100)
     adam = optax.adam(optax.cosine_decay_schedule(3e-3, steps))
     state = adam.init(weights)
 
@@ -44,5 +46,5 @@ def train(steps, rng, console):
         for _, (small, large) in zip(range(steps), batches(rng), strict=False):
             weights, state, loss = step(weights, state, small, large)
             losses.append(float(loss))
-            progress.update(task, advance=1, loss=f"loss {np.mean(losses[-100:]):.5f}")
-    return jax.device_get(weights), losses
+            progress.update(task, advance=1, loss=f"loss {np.mean(losses):.5f}")
+    return jax.device_get(weights)
