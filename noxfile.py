@@ -16,6 +16,7 @@ nox.needs_version = ">=2024.4"
 # itself, pip may take a build with gigabytes of CUDA where one for a CPU is meant.
 PINS = ("-c", "constraints.txt")
 TEST = ("pytest", "pytest-xdist", "hypothesis")
+PROGRAMS = ("optax", "scikit-image")  # an optimiser, and photographs: for the examples alone
 PYTEST = ("pytest", "-n", "2", "-q")
 
 # What a session installs beside the library's own extra, and why.
@@ -54,6 +55,14 @@ def tests_cupy(session):
     cupy = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
     session.install(*PINS, *TEST, "numpy", "ml_dtypes", *cupy, ".")
     session.run(*PYTEST, "--dist", "worksteal", "--library", "cupy", *session.posargs)
+
+
+@nox.session
+def examples(session):
+    """The programs that compare libraries: the one session with three frameworks in it."""
+    extras = ".[jax,torch,tensorflow,demo,scipy]"
+    session.install(*PINS, *TEST, *PROGRAMS, extras)
+    session.run(*PYTEST, "tests/test_examples.py", *session.posargs)
 
 
 @nox.session(name="tests-bare")
@@ -112,7 +121,7 @@ def pin(session):
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
     extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,plot,scipy]"
-    session.install("--upgrade", torch, *TEST, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
+    session.install("--upgrade", torch, *TEST, *PROGRAMS, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)
     header = "# Written by `nox -s pin`; PyTorch's version is kept, see noxfile.py."

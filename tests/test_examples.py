@@ -1,13 +1,17 @@
-"""The examples run, and still assert what their documents printed."""
+"""The examples run; the notebooks still assert what their documents printed, and the programs keep their promise."""
 
 import ast
 import runpy
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent / "examples"
-SCRIPTS = sorted(ROOT.rglob("*.py"))
+SCRIPTS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def checks(script):
@@ -30,3 +34,33 @@ def test_every_document_has_its_script():
     table = (ROOT / "notebooks" / "README.md").read_text()
     assert table.count("| `00") == 5
     assert all(f"`{script.name}`" in table for script in SCRIPTS)
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """Import a program of the examples; `nox -s examples` has what they need, and skips nothing."""
+
+    def load(name, *needs):
+        if missing := [module for module in needs if not find_spec(module)]:
+            pytest.skip(f"not installed: {', '.join(missing)}")
+        monkeypatch.syspath_prepend(ROOT)
+        return import_module(name)
+
+    return load
+
+
+def test_super_resolution(program, tmp_path):
+    found = program("super_resolution", "jax", "optax", "skimage", "tensorflow", "torch")
+    results, scores = found.main(steps=40, out=tmp_path / "picture.png")
+    assert set(results) == {"JAX", "NumPy", "PyTorch", "TensorFlow"}
+    for one, other in combinations(results.values(), 2):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+    assert scores["decoder"] > scores["untrained"] + 1
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_restore_photo(program, tmp_path):
+    scores = program("restore_photo", "scipy", "skimage").main(iterations=8, out=tmp_path / "picture.png")
+    assert scores["lsqr"] > scores["Bicubic"] + 1
+    assert scores["Bicubic"] > scores["Adjoint"]
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
