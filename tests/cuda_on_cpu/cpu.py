@@ -26,6 +26,8 @@ def _kept(suffix, text, *words):
     CACHE.mkdir(exist_ok=True)
     target = CACHE / f"{key}{suffix}"
     if not target.exists():
+        if COMPILER is None:
+            raise RuntimeError("the CUDA text is compiled for this CPU by g++, which is not installed")
         with tempfile.NamedTemporaryFile(dir=CACHE, suffix=suffix, delete=False) as made:
             command = [COMPILER, *FLAGS, *words[:-1], "-x", "c++", "-", *words[-1], "-o", made.name]
             run = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
