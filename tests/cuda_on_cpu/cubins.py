@@ -77,12 +77,15 @@ def main():
 
     chips = [int(chip) for chip in sys.argv[1:]] or CHIPS
     spills = Counter()
+    print(f"{'registers':36}", *(f"sm_{chip:<4}" for chip in chips))
     for spec in dict.fromkeys(spec for chip in chips for spec in specs(chip)):
         row = []
         for chip in chips:
             use = build(spec, chip) if spec in specs(chip) else None
             spills[chip] += use.spilled if use else 0
             row.append(f"{use.registers}{'!' * bool(use.spilled)}".ljust(7) if use else "-".ljust(7))
+        print(f"{name(spec):36}", *row, flush=True)
+    print(f"{'bytes spilled':36}", *(f"{spills[chip]:<7}" for chip in chips))
     return any(spills.values())
 
 

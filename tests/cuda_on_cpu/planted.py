@@ -156,9 +156,12 @@ def main():
     standin.install()
     runs = [(bug, form) for bug in BUGS for form in bug.forms]
     unseen = 0
-    for _k, (bug, form) in enumerate(runs, start=1):
+    for k, (bug, form) in enumerate(runs, start=1):
+        print(f"{k:2}/{len(runs)}  {bug.name:52} {form:24} ", end="", flush=True)
         found = symptom(bug, form)
         unseen += found is None
+        print("NOT SEEN" if found is None else found[:90])
+    print(f"{len(runs) - unseen} of {len(runs)} seen")
     return unseen > 0
 
 
