@@ -17,7 +17,7 @@ nox.needs_version = ">=2024.4"
 PINS = ("-c", "constraints.txt")
 TEST = ("pytest", "pytest-xdist", "hypothesis")
 PROGRAMS = ("optax", "scikit-image")  # an optimiser, and photographs: for the examples alone
-PYTEST = ("pytest", "-n", "2", "-q")
+PYTEST = ("pytest", "-n", "2", "--dist", "worksteal", "-q")  # no worker waits for the other's long tests
 
 # What a session installs beside the library's own extra, and why.
 LIBRARIES = {
@@ -54,7 +54,7 @@ def tests_cupy(session):
     # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
     cupy = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
     session.install(*PINS, *TEST, "numpy", "ml_dtypes", *cupy, ".")
-    session.run(*PYTEST, "--dist", "worksteal", "--library", "cupy", *session.posargs)
+    session.run(*PYTEST, "--library", "cupy", *session.posargs)
 
 
 @nox.session

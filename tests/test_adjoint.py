@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracle
@@ -100,8 +100,8 @@ def check(found, case, dtype="float64", factor=2, eps=None, half=0.0):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_named_geometries(case, plain, library, algorithm):
-    if case.is_layer and library.name == "dask":
-        pytest.skip("each of a layer's many taps is a step of Dask's graph for each chunk: a minute a layer")
+    if case.is_layer and algorithm == "generic" and library.name in ("dask", "jax"):
+        pytest.skip("each of a layer's many taps is a step of a graph: a minute a layer")
     check(both(plain, case, algorithm, "float64"), case)
 
 
@@ -111,6 +111,7 @@ def test_every_kind_of_array_and_both_layouts(case, variant, algorithm):
     check(both(variant, case, algorithm, "float32", "channels_last"), case, "float32")
 
 
+@settings(max_examples=max(15, settings().max_examples // 3))
 @given(case=cases(), data_format=st.sampled_from(["channels_first", "channels_last"]))
 def test_anything_legal(case, plain, algorithm, data_format):
     check(both(plain, case, algorithm, "float64", data_format), case)
@@ -134,7 +135,7 @@ def test_halves_are_added_wide_and_rounded_once(case, dtype, plain, library, alg
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
-@pytest.mark.parametrize("case", FEW[:4], ids=str)
+@pytest.mark.parametrize("case", [*FEW[:4], FEW[-1]], ids=str)
 def test_integers_are_exact_and_wrap_around(case, dtype, plain, library, algorithm):
     if dtype not in library.dtypes:
         pytest.skip(f"{library.name} has no arithmetic for {dtype}")

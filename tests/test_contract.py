@@ -83,13 +83,23 @@ def test_explain_tells_what_runs(plain, library, algorithm):
 
 
 def test_explain_says_why_the_first_choice_does_not_run(plain, library):
-    if library.name not in ("jax", "tensorflow"):
+    if library.name != "tensorflow":
         pytest.skip(f"the first choice of {library.name} takes groups")
     case = next(case for case in CASES if case.name == "groups")
     arrays = [plain.make(a) for a in case.arrays()]
     found = upconv.explain(*arrays, **case.arguments)
     assert found.algorithm == library.algorithms[1]
     assert "native does not take groups" in found.reason
+
+
+def test_explain_says_why_the_first_choice_is_not_the_fastest(plain, library):
+    if library.name != "jax":
+        pytest.skip(f"the first choice of {library.name} is never slow")
+    x, weight = plain.make(np.ones((1, 4, 6, 7))), plain.make(np.ones((4, 8, 3, 4)))
+    found = upconv.explain(x, weight)
+    assert found.algorithm == "native"
+    assert "overlap_add is slower at stride 1" in found.reason
+    assert upconv.explain(x, weight, algorithm="overlap_add").algorithm == "overlap_add"
 
 
 def test_memory_format_is_kept(library, algorithm):

@@ -40,12 +40,15 @@ def call(case, algorithm):
     return lambda *arrays: upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
 
 
-@pytest.mark.parametrize("case", [CASE, GROUPED], ids=str)
-def test_jax_gradients_agree_with_differences(jax, case, algorithm):
-    if algorithm == "native" and case is GROUPED:
-        pytest.skip("jax.lax.conv_transpose has no groups")
+@pytest.mark.parametrize("name", ["pairs-negative", "groups"])
+def test_jax_gradients_agree_with_differences(jax, name, algorithm):
+    if name == "groups" and algorithm in ("native", "generic"):
+        pytest.skip(
+            "XLA's op has no groups, and compiling the generic algorithm's for these takes a minute: test_jax.py"
+        )
     from jax.test_util import check_grads
 
+    case = next(case for case in CASES if case.name == name)
     jitted = jax.jit(call(case, algorithm))  # `check_grads` moves its points as NumPy's: jit makes them JAX's again
     check_grads(jitted, tuple(map(jax.numpy.asarray, case.arrays())), order=2, modes=["fwd", "rev"])
 

@@ -181,7 +181,8 @@ class Generic:
 
     def _sum_of_nothing(self, shape: tuple[Any, ...], a: Any, b: Any) -> Any:
         """Zeros that have derivatives, by ``a`` and by ``b``, of zero; those of 0 * a are not where a is infinite."""
-        return self._zeros(a, shape) + (self.xp.sum(a[:0, ...]) + self.xp.sum(b[:0, ...]))
+        nothing = self.xp.sum(a[:0, ...]) + self.xp.sum(b[:0, ...])
+        return self._zeros(a, shape) + self._round(nothing, a.dtype)  # sums of small integers are wider
 
     def _zeros(self, like: Any, shape: tuple[int, ...]) -> Any:
         return self.xp.zeros(shape, dtype=like.dtype, device=self.device(like))
