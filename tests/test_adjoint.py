@@ -102,8 +102,8 @@ def check(found, case, dtype="float64", factor=2, eps=None, half=0.0):
 def test_named_geometries(case, plain, library, algorithm):
     # JAX derives the ways back of each algorithm from the way forth, which test_values.py has in every geometry.
     skip_what_compiles_long(case, library, few=algorithm != "overlap_add")
-    if case.is_layer and library.name == "dask":
-        pytest.skip("each of a layer's many taps is a step of Dask's graph for each chunk: a minute a layer")
+    if library.name == "dask" and case not in FEW:
+        pytest.skip("each tap is a step of Dask's graph for each chunk, of the program that every library runs")
     check(both(plain, case, algorithm, "float64"), case)
 
 
