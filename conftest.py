@@ -23,7 +23,7 @@ def pytest_configure(config):
     # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask and
     library = config.getoption("--library")
     # TensorFlow make a graph. CuPy's kernel may run thread by thread on a CPU.
-    slow = {"jax": 25, "dask": 40, "tensorflow": 60, "cupy": 100}
+    slow = {"jax": 25, "dask": 40, "tensorflow": 60, "cupy": 50}
     settings.register_profile(
         "upconv",
         max_examples=slow.get(library, 300),
