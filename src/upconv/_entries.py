@@ -34,7 +34,7 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
         _ravel(plan, c, p, plan.in_channels, plan.size),
         _ravel(plan, group * each + k, o, plan.out_channels, plan.out),
     )
-    shape = (prod(plan.image_shape), plan.in_channels * prod(plan.size))
+    shape = (prod(plan.image_shape), prod(plan.sample_shape))
     return csr((values.ravel(), (rows.ravel(), columns.ravel())), shape)
 
 

@@ -79,11 +79,11 @@ def as_matrix(
            [0, 2],
            [0, 3]])
     """
+    library = common_library(weight, name="weight").name
     plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
-    library = common_library(weight)
-    if dense or library.name not in SPARSE:
+    if dense or library not in SPARSE:
         return run_matrix(plan, weight)
-    sparse = _scientific("as_matrix", library.name, "sparse")
+    sparse = _scientific("as_matrix", library, "sparse")
     csr = getattr(sparse, "csr_array", None) or sparse.csr_matrix  # CuPy has the older class
     return sparse_matrix(plan, weight, csr)
 
@@ -134,20 +134,21 @@ def linear_operator(
     >>> np.round(lsqr(operator, operator @ x)[0], 6)
     array([3., 1., 4., 1., 5.])
     """
+    library = common_library(weight, name="weight").name
     plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
-    linalg = _scientific("linear_operator", common_library(weight).name, "sparse.linalg")
+    linalg = _scientific("linear_operator", library, "sparse.linalg")
     words = {"padding": tuple(zip(plan.lo, plan.hi, strict=True)), "dilation": plan.dilation}
     words |= {"stride": plan.stride, "groups": plan.groups, "data_format": data_format}
     conjugated = weight.conj()
 
     def forward(v: Any) -> Any:
-        return _columnwise(conv_transpose, v, x_shape, weight, words)
+        return _columnwise(conv_transpose, v, plan.sample_shape, weight, words)
 
     def adjoint(v: Any) -> Any:
         return _columnwise(conv, v, plan.image_shape, conjugated, words)
 
     return linalg.LinearOperator(
-        (prod(plan.image_shape), prod(x_shape)),
+        (prod(plan.image_shape), prod(plan.sample_shape)),
         matvec=forward,
         rmatvec=adjoint,
         matmat=forward,
@@ -157,7 +158,6 @@ def linear_operator(
 
 
 def _plan(x_shape: Any, weight: Any, *geometry: Any) -> Plan:
-    common_library(weight, name="weight")
     return plan_for(None, (1, *exact_shape("x_shape", x_shape)), weight.shape, None, *geometry)[0]
 
 

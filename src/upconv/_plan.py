@@ -43,7 +43,7 @@ class Plan(
     namedtuple(
         "Plan",
         "in_channels out_channels groups size kernel stride dilation lo hi channels_last "
-        "rank out image_shape is_empty phase_size taps symmetric",
+        "rank out sample_shape image_shape weight_shape is_empty phase_size taps symmetric",
     )
 ):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
@@ -92,7 +92,9 @@ def make_plan(
         channels_last=channels_last,
         rank=len(size),
         out=out,
+        sample_shape=(*size, in_channels) if channels_last else (in_channels, *size),
         image_shape=(*out, out_channels) if channels_last else (out_channels, *out),
+        weight_shape=(in_channels, out_channels // groups, *kernel),
         # Most libraries' own ops refuse an image without samples, or size it otherwise.
         is_empty=not all((in_channels, out_channels, *size, *out)),
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),

@@ -98,7 +98,7 @@ class Generic:
         ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
         reached, matrices = set(_meeting(plan)), []
         if not reached:
-            return self._round(self._sum_of_nothing((plan.in_channels, outs, *plan.kernel), x, y), dtype)
+            return self._round(self._sum_of_nothing(plan.weight_shape, x, y), dtype)
         for taps in product(*plan.taps):
             if taps not in reached:
                 matrices.append(self._zeros(x, (plan.in_channels, outs)))
@@ -111,7 +111,7 @@ class Generic:
                 for g in range(plan.groups)
             ]
             matrices.append(parts[0] if len(parts) == 1 else xp.concat(parts, axis=0))
-        weight = xp.reshape(xp.stack(matrices, axis=-1), (plan.in_channels, outs, *plan.kernel))
+        weight = xp.reshape(xp.stack(matrices, axis=-1), plan.weight_shape)
         return self._round(weight, dtype)
 
     def conv_bias(self, plan: Plan, y: Any) -> Any:
@@ -122,8 +122,7 @@ class Generic:
     def matrix(self, plan: Plan, weight: Any) -> Any:
         """Lay the images of one sample each side by side."""
         xp, n = self.xp, plan.in_channels * prod(plan.size)
-        shape = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
-        units = xp.reshape(xp.eye(n, dtype=weight.dtype, device=self.device(weight)), (n, *shape))
+        units = xp.reshape(xp.eye(n, dtype=weight.dtype, device=self.device(weight)), (n, *plan.sample_shape))
         y = self.conv_transpose(plan, units, weight, None)
         return xp.moveaxis(xp.reshape(y, (n, prod(plan.image_shape))), 0, 1)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "narrow", "refuse_integers", "transposed", "wide", "words"]
+__all__ = ["finish", "layouts", "narrow", "transposed", "wide", "words"]
 
 Lower = Callable[..., Any]
 
@@ -40,13 +40,10 @@ def finish(plan: Plan, x: Any, y: Any, bias: Any) -> Any:
     return y.astype(x.dtype)
 
 
-def refuse_integers(plan: Plan, x: Any) -> str:
-    """Refuse what JAX does not transpose."""
-    return "" if jnp.issubdtype(x.dtype, jnp.inexact) else f"{x.dtype}: JAX transposes no function of integers"
-
-
-def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
+def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Lower]:
     """`conv` and `conv_weight` of a lowering: it is linear in x and in the weight, and JAX transposes what is linear.
+
+    And what they refuse beside what the lowering does: integers.
 
     Operands are kept although unused, as with an empty batch, because they say on which device the result lies.
     They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
@@ -55,20 +52,22 @@ def transposed(conv_transpose: Lower) -> tuple[Lower, Lower]:
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
         image, weight = wide(y), wide(weight)
-        size = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
-        x = jax.ShapeDtypeStruct((y.shape[0], *size), image.dtype)
+        x = jax.ShapeDtypeStruct((y.shape[0], *plan.sample_shape), image.dtype)
         (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(image)
         return finish(plan, y, x, bias)
 
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         image = wide(x)
-        shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
-        weight = jax.ShapeDtypeStruct(shape, image.dtype)
+        weight = jax.ShapeDtypeStruct(plan.weight_shape, image.dtype)
         (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, image, weight, None), weight)(wide(y))
         return weight.astype(x.dtype)
 
-    return conv, conv_weight
+    def refusal_back(plan: Plan, x: Any) -> str:
+        integers = not jnp.issubdtype(x.dtype, jnp.inexact)
+        return refusal(plan, x) or (f"{x.dtype}: JAX transposes no function of integers" if integers else "")
+
+    return conv, conv_weight, refusal_back
 
 
 def narrow(array: Any) -> Any:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, narrow, refuse_integers, transposed, words
+from upconv._lower._jax._shared import finish, layouts, narrow, transposed, words
 from upconv._plan import Plan
 
 __all__ = [
@@ -32,14 +32,6 @@ __all__ = [
 def refusal(plan: Plan, x: Any) -> str:
     """Refuse what XLA sizes otherwise."""
     return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
-
-
-def refusal_conv(plan: Plan, x: Any) -> str:
-    """Refuse what has no transpose, too."""
-    return refusal(plan, x) or refuse_integers(plan, x)
-
-
-refusal_conv_weight = refusal_conv
 
 
 def reason(plan: Plan) -> str:
@@ -68,7 +60,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     return finish(plan, x, y, bias)
 
 
-conv, conv_weight = transposed(conv_transpose)
+conv, conv_weight, refusal_conv = transposed(conv_transpose, refusal)
+refusal_conv_weight = refusal_conv
 
 
 def _kernel(plan: Plan, weight: Any) -> Any:

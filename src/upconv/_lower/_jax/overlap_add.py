@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from upconv._lower._jax._phases import add_up, additions, interleave
-from upconv._lower._jax._shared import finish, refuse_integers, transposed, wide
+from upconv._lower._jax._shared import finish, transposed, wide
 from upconv._plan import Plan
 
 __all__ = [
@@ -47,14 +47,6 @@ def refusal(plan: Plan, x: Any) -> str:
         return "an empty image: there is nothing to multiply"
     n = additions(plan)
     return f"a kernel of {n} shifts: each is an operation of the program, {ADDITIONS} at most" if n > ADDITIONS else ""
-
-
-def refusal_conv(plan: Plan, x: Any) -> str:
-    """Refuse what has no transpose, too."""
-    return refusal(plan, x) or refuse_integers(plan, x)
-
-
-refusal_conv_weight = refusal_conv
 
 
 def slow(plan: Plan, x: Any) -> str:
@@ -104,7 +96,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     return finish(plan, x, interleave(plan, y), bias)
 
 
-conv, conv_weight = transposed(conv_transpose)
+conv, conv_weight, refusal_conv = transposed(conv_transpose, refusal)
+refusal_conv_weight = refusal_conv
 
 
 def _columns(plan: Plan, x: Any, weight: Any) -> Any:

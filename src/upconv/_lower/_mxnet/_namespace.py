@@ -28,7 +28,7 @@ def eye(n: int, *, dtype: Any, device: Any) -> Any:
 
 
 def tensordot(a: Any, b: Any, axes: tuple[tuple[int, ...], tuple[int, ...]]) -> Any:
-    """Contract; integers one axis at a time by `einsum`, because `tensordot` has none."""
+    """Contract; integers as matrices by `einsum`, because `tensordot` has none."""
     if a.dtype.kind == "f":
         return np.tensordot(a, b, axes)
     left, right = axes

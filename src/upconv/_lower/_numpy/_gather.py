@@ -40,8 +40,7 @@ class _Term(NamedTuple):
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Add the terms to x."""
     work = work_dtype(y.dtype)
-    shape = (*plan.size, plan.in_channels) if plan.channels_last else (plan.in_channels, *plan.size)
-    x = np.zeros((len(y), *shape), work)
+    x = np.zeros((len(y), *plan.sample_shape), work)
     out, matrix = _grouped(plan, x), _matrix(plan, np.asarray(weight).astype(work, copy=False))
     if bias is not None:
         out += np.asarray(bias).astype(work).reshape(*out.shape[1:3], *(1,) * plan.rank)
@@ -56,7 +55,7 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Add the terms to the weight."""
     work = work_dtype(x.dtype)
-    weight = np.zeros((plan.in_channels, plan.out_channels // plan.groups, *plan.kernel), work)
+    weight = np.zeros(plan.weight_shape, work)
     matrix, images = _matrix(plan, weight), _grouped(plan, np.asarray(x))
     for term in _terms(plan, _grouped(plan, np.asarray(y)), work, finite=np.isfinite(x).all()):
         target, ours = matrix[term.weight], np.moveaxis(images[term.x], 0, 2).astype(work, copy=False)

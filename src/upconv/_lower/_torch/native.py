@@ -97,11 +97,10 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     dtype = x.dtype
     x, y = _first(plan, _wide(x)), _first(plan, _wide(y))
     said = plan.symmetric
-    shape = (plan.in_channels, plan.out_channels // plan.groups, *plan.kernel)
     _, weight, _ = torch.ops.aten.convolution_backward(
         _ungrow_and_uncrop(plan, y),
         x,
-        x.new_empty(()).expand(shape),  # for its shape alone
+        x.new_empty(()).expand(plan.weight_shape),  # for its shape alone
         None,
         plan.stride,
         said.padding,
