@@ -1,0 +1,174 @@
+"""Gather and GEMM, in tiles: the two ways back from the images that overlap-add connects, along its own schedule.
+
+Where overlap-add adds columns up in a window and interleaves its phases, these take the image apart by phase, and copy
+each shift of the window to the columns of its taps:
+
+    x      = weight, (C_in, C_out * taps)  @  columns
+    weight = x, (C_in, positions)  @  columns.T, summed over the tiles
+
+What was cropped is zero in the window. Because 0 * inf would leak a NaN out of its receptive field, a weight or an x
+that is not finite goes tap by tap instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from upconv._lower._numpy._by_tap import conv_by_tap, conv_weight_by_tap
+from upconv._lower._numpy._grid import ALL, halves_of_input, work_dtype
+from upconv._lower._numpy._operands import Operands, grouped
+from upconv._lower._numpy._schedule import Schedule, make_schedule, too_long
+from upconv._lower._numpy._threads import buffer, cores, side_by_side
+from upconv._plan import Plan
+
+__all__ = ["conv", "conv_weight"]
+
+
+class _Tile(NamedTuple):
+    """Rows ``p`` to ``p + rows`` of some images and groups."""
+
+    schedule: Schedule
+    of: Operands  # of these images and groups
+    groups: slice
+    p: int
+    rows: int
+
+    def x(self) -> Any:
+        """View (groups, C_in, rows, *size[1:], N)."""
+        x = self.of.x[:, :, :, self.p : self.p + self.rows]
+        return x.transpose(1, 2, *range(3, x.ndim), 0)
+
+
+def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+    """Fill x, a tile at a time, from all output channels."""
+    if not np.isfinite(weight).all():
+        return conv_by_tap(plan, y, weight, bias)
+    x = np.empty((len(y), *plan.sample_shape), y.dtype)
+    of = grouped(plan, x, weight, None, y)
+    fill = None if bias is None else np.asarray(bias).astype(of.weight.dtype).reshape(plan.groups, -1)
+    if of.x.size < x.size or not of.out.size or not of.x.size:
+        x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
+    if of.x.size and of.out.size:
+        side_by_side(partial(_conv_tile, tile, fill) for tile in _tiles(of))
+    return x
+
+
+def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
+    """Add all tiles to the weight: each thread to channels of its own, or where they are few, each to its own weight."""
+    if not np.isfinite(x).all():
+        return conv_weight_by_tap(plan, x, y)
+    weight = np.zeros(plan.weight_shape, work_dtype(x.dtype))
+    of = grouped(plan, x, weight, None, y)
+    if of.x.size and of.out.size:
+        tiles = list(_tiles(of))
+        outs, step = of.weight.shape[2], tiles[0].schedule.tile.channels
+        channels = [slice(c, min(c + step, outs)) for c in range(0, outs, step)]
+        groups = {tile.groups.start: tile.groups for tile in tiles}
+        if len(channels) * len(groups) >= cores():
+            side_by_side(
+                partial(_conv_weight_tiles, [t for t in tiles if t.groups == ours], [some], of.weight)
+                for ours in groups.values()
+                for some in channels
+            )
+        else:
+            other = np.zeros_like(of.weight)
+            side_by_side(
+                partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in enumerate((of.weight, other))
+            )
+            of.weight[...] += other
+    return weight.astype(x.dtype, copy=False)
+
+
+def _tiles(of: Operands) -> Iterator[_Tile]:
+    """Tiles of images, groups and rows; halves of x where a row is too long, or where there would be one tile."""
+    schedule = make_schedule(of.plan, len(of.x), of.weight.dtype.itemsize)
+    images, groups, _, rows = schedule.tile
+    cut = too_long(of.plan, of.weight.dtype.itemsize)
+    if cut is None and (len(of.x), *of.x.shape[1:2], of.plan.size[0]) == (images, groups, rows):
+        longest = max(range(of.plan.rank), key=of.plan.size.__getitem__)
+        cut = longest if of.x.size * of.weight[0, 0].size > SHARED and of.plan.size[longest] > 1 else None
+        if cut is not None:
+            for plan, inputs in halves_of_input(of.plan, cut):
+                half = of._replace(plan=plan, x=of.x[(*(ALL,) * (cut + 3), inputs)])
+                schedule = make_schedule(plan, len(of.x), of.weight.dtype.itemsize)
+                yield _Tile(schedule, half, slice(0, None), 0, plan.size[0])
+            return
+    if cut is not None and of.plan.size[cut] > 1:
+        for plan, inputs in halves_of_input(of.plan, cut):
+            yield from _tiles(of._replace(plan=plan, x=of.x[(*(ALL,) * (cut + 3), inputs)]))
+        return
+    for n, g, p in product(
+        range(0, len(of.x), images), range(0, of.x.shape[1], groups), range(0, of.plan.size[0], rows)
+    ):
+        ours = slice(g, g + groups)
+        some = of._replace(x=of.x[n : n + images, ours], weight=of.weight[ours], out=of.out[n : n + images, ours])
+        yield _Tile(schedule, some, ours, p, min(rows, of.plan.size[0] - p))
+
+
+# Multiply-adds from which one tile is divided in two.
+SHARED = 4_000_000
+
+
+def _conv_tile(tile: _Tile, fill: Any) -> None:
+    target, weight = tile.x(), tile.of.weight
+    groups, ins, outs = weight.shape[:3]
+    total: Any = None
+    for first in range(0, outs, tile.schedule.tile.channels):
+        some = slice(first, first + tile.schedule.tile.channels)
+        found = weight[:, :, some].reshape(groups, ins, -1) @ _columns(tile, some)
+        total = found if total is None else np.add(total, found, out=total)
+    if fill is not None:
+        total += fill[tile.groups, :, None]
+    target[...] = total.reshape(target.shape)
+
+
+def _conv_weight_tiles(tiles: list[_Tile], channels: list[slice], weight: Any) -> None:
+    for tile in tiles:
+        x = tile.x().astype(weight.dtype, copy=False)
+        x = x.reshape(*x.shape[:2], -1)
+        for some in channels:
+            total = weight[tile.groups, :, some]
+            found = x @ _columns(tile, some).swapaxes(1, 2)
+            total += found.reshape(total.shape)
+
+
+def _columns(tile: _Tile, channels: slice) -> Any:
+    """Gather (groups, C_out * taps, positions): what the positions of a tile see of y through each tap."""
+    schedule, plan, y = tile.schedule, tile.of.plan, tile.of.out[:, :, channels]
+    images, groups, outs = y.shape[:3]
+    overlap, work = schedule.grid[0] - plan.size[0], tile.of.weight.dtype
+    columns = buffer("columns", (groups, outs, *plan.kernel, tile.rows, *plan.size[1:], images), work)
+    if schedule.disjoint:
+        columns[...] = 0
+        _deinterleave(schedule, plan, columns, y, tile.p, tile.rows)
+    else:
+        rows = tile.rows + overlap
+        window = buffer("window", (groups, outs, *plan.stride, rows, *schedule.grid[1:], images), work)
+        window[...] = 0
+        _deinterleave(schedule, plan, window, y, tile.p, rows)
+        for added, phases, at, place in schedule.additions:
+            columns[added] = window[(*phases, slice(at, at + tile.rows), *place)]
+    return columns.reshape(groups, outs * prod(plan.kernel), -1)
+
+
+def _deinterleave(schedule: Schedule, plan: Plan, window: Any, y: Any, q: int, rows: int) -> None:
+    """Take rows ``q`` to ``q + rows`` of every phase from their places in y."""
+    s, lo, n = plan.stride[0], plan.lo[0], plan.out[0]
+    back = [0] * len(schedule.order)
+    for axis, of in enumerate(schedule.order):
+        back[of] = axis
+    for phases, residue, sources, targets in schedule.places:
+        first, stop = max(q, -((residue - lo) // s)), min(q + rows, (n - 1 + lo - residue) // s + 1)
+        if first < stop:
+            begin = first * s + residue - lo
+            place = y[(ALL, ALL, ALL, slice(begin, begin + (stop - first - 1) * s + 1, s), *targets)]
+            samples = window[(*phases, slice(first - q, stop - q), *sources)]
+            if schedule.folds:
+                place = place.reshape(*place.shape[:-1], -1, samples.shape[2])
+            samples[...] = place.transpose(back)

@@ -1,0 +1,72 @@
+"""The operands as the algorithms of this folder take them: channels by group, and spatial axes behind them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from upconv._lower._numpy._grid import ALL, Index, trim, work_dtype
+from upconv._plan import Plan, make_plan
+
+__all__ = ["Operands", "grouped", "operands"]
+
+
+class Operands(NamedTuple):
+    """Views, and the plan that holds for them; one of x, weight and out is to be written to."""
+
+    plan: Plan
+    x: Any  # (N, groups, C_in of each, *size)
+    weight: Any  # (groups, C_in, C_out, *kernel), in the dtype to add in
+    bias: Any  # (groups, C_out), or None
+    out: Any  # (N, groups, C_out, *out)
+
+    def background(self, axes: int) -> Any:
+        """The bias before as many axes, or zero."""
+        return 0 if self.bias is None else self.bias.reshape(*self.bias.shape, *(1,) * axes)
+
+
+def operands(plan: Plan, x: Any, weight: Any, bias: Any) -> tuple[Any, Operands | None]:
+    """Return the result, to be filled, and what fills it; or the result, filled, where no input reaches it."""
+    y = np.empty((len(x), *plan.image_shape), x.dtype)
+    of = grouped(plan, np.asarray(x), weight, bias, y)
+    if of.x.size and y.size:
+        return y, of
+    of.out[...] = of.background(of.plan.rank)
+    return y, None
+
+
+def grouped(plan: Plan, x: Any, weight: Any, bias: Any, y: Any) -> Operands:
+    """View what of x and of the weight reaches y."""
+    work = work_dtype(x.dtype)
+    image, out = (np.moveaxis(a, -1, 1) if plan.channels_last else np.asarray(a) for a in (x, y))
+    ours, inputs, taps = _lifted(plan)
+    ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
+    return Operands(
+        ours,
+        image[(ALL, ALL, *inputs)].reshape(len(x), plan.groups, ins, *ours.size),
+        np.asarray(weight)[(ALL, ALL, *taps)].astype(work, copy=False).reshape(plan.groups, ins, outs, *ours.kernel),
+        None if bias is None else np.asarray(bias).astype(work, copy=False).reshape(plan.groups, outs),
+        out.reshape(len(x), plan.groups, outs, *ours.out),
+    )
+
+
+@lru_cache(maxsize=512)
+def _lifted(plan: Plan) -> tuple[Plan, Index, Index]:
+    """Trim the plan, and take a line for an image of one row."""
+    plan, inputs, taps = trim(plan)
+    if plan.rank == 1:
+        plan = make_plan(
+            in_channels=plan.in_channels,
+            out_channels=plan.out_channels,
+            groups=plan.groups,
+            size=(1, *plan.size),
+            kernel=(1, *plan.kernel),
+            stride=(1, *plan.stride),
+            dilation=(1, *plan.dilation),
+            out=(1, *plan.out),
+            lo=(0, *plan.lo),
+            channels_last=plan.channels_last,
+        )
+    return plan, inputs, taps
