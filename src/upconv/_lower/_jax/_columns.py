@@ -1,4 +1,4 @@
-"""The sum as columns: one matrix product gives what each tap makes of each sample, then columns of one output are added.
+"""The sum as columns: one matrix product gives what each tap makes of each sample, then columns of an output are added.
 
 Output ``q*s + r`` is sample ``q`` of phase ``r``, and all taps of one shift add to one window of their phases. So an
 axis takes one addition for each of its about k/s shifts rather than for each tap: four for a kernel of 1024 at a stride
@@ -23,72 +23,47 @@ from jax.custom_derivatives import SymbolicZero
 from upconv._lower._jax._phases import add_up, interleave
 from upconv._plan import Plan
 
-__all__ = ["by_columns", "columns_workspace"]
+__all__ = ["by_columns", "columns_workspace", "count_blocks"]
 
 # Bytes that all may take beside operands and result, and the least that the columns of a block are given of it.
 WORKSPACE, LEAST = 2**25, 2**21
 # With as many input channels or fewer, a kernel that is transposed in memory beforehand takes the product 0.7 to 0.9 of
-# the time; with 512 channels 1.3 of it. All of these with 2 cores and JAX 0.10.
+# the time; with 512 channels 1.3 of it (2 cores, JAX 0.10).
 FEW = 128
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def by_columns(plan: Plan, image: Any, weight: Any) -> Any:
-    """Sum over the kernel, (C_in, C_out/groups, *kernel): bilinear, and so are its derivatives this sum."""
-    return _sum(plan, image, weight, chained="image")
-
-
-@partial(by_columns.defjvp, symbolic_zeros=True)
-def _tangent(plan: Plan, operands: Any, tangents: Any) -> Any:
-    (image, weight), (dimage, dweight) = operands, tangents
-    terms = []
-    if type(dimage) is not SymbolicZero:
-        terms.append(_sum(plan, dimage, weight, chained="image"))
-    if type(dweight) is not SymbolicZero:
-        terms.append(_sum(plan, image, dweight, chained="weight"))
-    return by_columns(plan, image, weight), sum(terms[1:], terms[0])
-
-
-def _sum(plan: Plan, image: Any, weight: Any, *, chained: str) -> Any:
-    """Multiply, add, interleave.
-
-    The operand that is chained goes to a block through a barrier behind the block before it; else XLA would make the
-    columns of all blocks at once. The one by which the sum is to be transposed, so that its transpose is chained too.
-    """
+    """Multiply, add, interleave; linear in the image and in the weight, (C_in, C_out/groups, *kernel)."""
     if plan.channels_last:
         image = jnp.moveaxis(image, -1, 1)
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
     batch = image.shape[0]
     # A batch that is not known while tracing counts as one image.
-    blocks = _blocks(plan, batch if type(batch) is int else 1, image.dtype.itemsize)
+    blocks = count_blocks(plan, batch if type(batch) is int else 1, image.dtype.itemsize)
     image = image.reshape(batch, plan.groups, ins, *plan.size)
     weight = weight.reshape(plan.groups, ins, blocks, outs // blocks, *plan.kernel)
-
-    def block(image: Any, weight: Any) -> Any:
-        return interleave(plan, add_up(plan, _columns(plan, image, weight)))
-
     if blocks == 1:
-        return block(image, weight[:, :, 0]).reshape(batch, *plan.image_shape)
-    shape = (*weight.shape[:2], *weight.shape[3:])
+        return _block(plan, image, weight[:, :, 0]).reshape(batch, *plan.image_shape)
 
+    # Blocks enter and leave the loop as vectors, because XLA copies arrays of more axes once more to lay them out; and
+    # their steps are not kept for the gradient, because keeping is a copy too.
     @partial(jax.checkpoint, prevent_cse=False)
-    def flat(image: Any, weight: Any) -> Any:
-        return block(image, weight.reshape(shape)).ravel()
+    def flat(image: Any, vector: Any) -> Any:
+        return _block(plan, image, vector.reshape(*weight.shape[:2], *weight.shape[3:])).ravel()
 
-    axis = 1 + plan.rank * plan.channels_last + 1
     y = lax.map(partial(flat, image), jnp.moveaxis(weight, 2, 0).reshape(blocks, -1))
-    out = (
-        (batch, *plan.out, plan.groups, outs // blocks)
-        if plan.channels_last
-        else (batch, plan.groups, outs // blocks, *plan.out)
-    )
-    y = jnp.moveaxis(y.reshape(blocks, *out), 0, axis)
-    return y.reshape(batch, *plan.image_shape)
+    channels = (plan.groups, outs // blocks)
+    y = y.reshape(blocks, batch, *((*plan.out, *channels) if plan.channels_last else (*channels, *plan.out)))
+    return jnp.moveaxis(y, 0, -2 if plan.channels_last else 2).reshape(batch, *plan.image_shape)
+
+
+def _block(plan: Plan, image: Any, weight: Any) -> Any:
+    return interleave(plan, add_up(plan, _columns(plan, image, weight)))
 
 
 def columns_workspace(plan: Plan, batch: int, itemsize: int) -> int:
-    """Bytes of the columns and the phases that they are added to; where in blocks, of copies of kernel and result too."""
-    blocks = _blocks(plan, batch, itemsize)
+    """Bytes of columns and of the phases that they are added to; where in blocks, of copies of kernel and result."""
+    blocks = count_blocks(plan, batch, itemsize)
     copies = 0 if blocks == 1 else prod(plan.weight_shape) + batch * prod(plan.image_shape)
     return (_whole(plan, batch) // blocks + copies) * itemsize
 
@@ -146,12 +121,12 @@ def _whole(plan: Plan, batch: int) -> int:
     return batch * plan.out_channels * (taps + phases)
 
 
-def _blocks(plan: Plan, batch: int, itemsize: int) -> int:
+def count_blocks(plan: Plan, batch: int, itemsize: int) -> int:
     """One, where all fits; else the fewest of one size that leave room for copies of operands and result."""
     whole = _whole(plan, batch) * itemsize
     if whole <= WORKSPACE:
         return 1
     copied = prod(plan.weight_shape) + batch * (prod(plan.sample_shape) + prod(plan.image_shape))
-    least = whole / max(LEAST, (WORKSPACE - copied * itemsize) // 2)
+    least = whole / max(LEAST, WORKSPACE - copied * itemsize)
     outs = plan.out_channels // plan.groups
     return next(n for n in range(1, outs + 1) if outs % n == 0 and (n >= least or n == outs))
