@@ -79,7 +79,7 @@ def _columns(plan: Plan, x: Any, weight: Any) -> Any:
     return _product(weight, x).reshape(plan.groups, *kernel, *images)
 
 
-@jax.custom_jvp
+@partial(jax.custom_jvp, nondiff_argnums=())
 def _product(weight: Any, x: Any) -> Any:
     """(groups, C, M) and (groups, C, P), summed over C: (groups, M, P).
 
@@ -96,8 +96,9 @@ def _product_tangent(operands: Any, tangents: Any) -> Any:
     (weight, x), (dweight, dx) = operands, tangents
     terms = []
     if type(dweight) is not SymbolicZero:
-        # Transposed, a product with M rows rather than C: with few channels XLA takes half the time for it.
-        terms.append(_dot(_transposed(dweight), x, 2, 1))
+        # Transposed, a product with M rows rather than C: XLA takes half the time for it where these are many more.
+        swapped = weight.shape[1] <= min(FEW, weight.shape[2] // 2)
+        terms.append(_dot(_transposed(dweight), x, 2, 1) if swapped else _dot(dweight, x, 1, 1))
     if type(dx) is not SymbolicZero:
         terms.append(_dot(weight, dx, 1, 1))
     return _product(weight, x), sum(terms[1:], terms[0])
