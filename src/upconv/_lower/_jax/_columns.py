@@ -105,8 +105,12 @@ def _product_tangent(operands: Any, tangents: Any) -> Any:
 
 
 def _transposed(a: Any) -> Any:
-    """Swap the last axes in memory; without the barrier XLA would tell the product to swap them."""
-    return lax.optimization_barrier(jnp.swapaxes(a, 1, 2))
+    """Swap the last axes in memory; without the barrier XLA would tell the product to swap them.
+
+    JAX 0.5 has no derivative of the barrier; the versions between were not tried.
+    """
+    swapped = jnp.swapaxes(a, 1, 2)
+    return lax.optimization_barrier(swapped) if jax.__version_info__ >= (0, 10, 2) else swapped
 
 
 def _dot(a: Any, b: Any, i: int, j: int) -> Any:
