@@ -13,8 +13,10 @@ from jax import lax
 
 from upconv._plan import Plan
 
-__all__ = ["Run", "add_up", "additions", "interleave"]
+__all__ = ["ADDITIONS", "Run", "add_up", "additions", "interleave"]
 
+# Each addition is an operation of the program, and the time to compile it grows with them.
+ADDITIONS = 128
 # Taps of one axis that have one shift: inputs start:stop land at start + shift of the phases from `phase` on.
 Run = namedtuple("Run", "shift phase taps start stop")
 
@@ -79,13 +81,12 @@ def _spread(part: Any, axis: int, d: int) -> Any:
 
 
 def interleave(plan: Plan, y: Any) -> Any:
-    """Lay phase r of each axis at samples r, r + s, r + 2s, ..., and the channels where the plan has them."""
+    """Lay phase r of each axis at samples r, r + s, r + 2s, ...: (N, groups, O, *out), or channels last."""
     rank = plan.rank
     axes = [n for axis in range(rank) for n in (3 + rank + axis, 2 + axis)]
     size = [q * s for q, s in zip(plan.phase_size, plan.stride, strict=True)]
     kept = tuple(slice(0, n) for n in plan.out)
+    channels, batch = y.shape[:2], y.shape[2 + rank]
     if plan.channels_last:
-        y = y.transpose(2 + rank, *axes, 0, 1)
-        return y.reshape(y.shape[0], *size, plan.out_channels)[(slice(None), *kept)]
-    y = y.transpose(2 + rank, 0, 1, *axes)
-    return y.reshape(y.shape[0], plan.out_channels, *size)[(..., *kept)]
+        return y.transpose(2 + rank, *axes, 0, 1).reshape(batch, *size, *channels)[(slice(None), *kept)]
+    return y.transpose(2 + rank, 0, 1, *axes).reshape(batch, *channels, *size)[(..., *kept)]

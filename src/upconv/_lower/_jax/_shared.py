@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "narrow", "transposed", "wide", "words"]
+__all__ = ["finish", "layouts", "narrow", "platform", "transposed", "wide", "words"]
 
 Lower = Callable[..., Any]
 
@@ -45,6 +45,7 @@ def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Low
 
     And what they refuse beside what the lowering does: integers.
 
+    Differentiated at zero rather than by `jax.linear_transpose`, which would pass by the rules that choose how.
     Operands are kept although unused, as with an empty batch, because they say on which device the result lies.
     They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
     """
@@ -52,15 +53,15 @@ def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Low
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
         image, weight = wide(y), wide(weight)
-        x = jax.ShapeDtypeStruct((y.shape[0], *plan.sample_shape), image.dtype)
-        (x,) = jax.linear_transpose(lambda x: conv_transpose(plan, x, weight, None), x)(image)
+        x = jnp.zeros((y.shape[0], *plan.sample_shape), image.dtype)
+        (x,) = jax.vjp(lambda x: conv_transpose(plan, x, weight, None), x)[1](image)
         return finish(plan, y, x, bias)
 
     @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         image = wide(x)
-        weight = jax.ShapeDtypeStruct(plan.weight_shape, image.dtype)
-        (weight,) = jax.linear_transpose(lambda weight: conv_transpose(plan, image, weight, None), weight)(wide(y))
+        weight = jnp.zeros(plan.weight_shape, image.dtype)
+        (weight,) = jax.vjp(lambda weight: conv_transpose(plan, image, weight, None), weight)[1](wide(y))
         return weight.astype(x.dtype)
 
     def refusal_back(plan: Plan, x: Any) -> str:
@@ -81,6 +82,11 @@ def narrow(array: Any) -> Any:
 def wide(array: Any) -> Any:
     """Widen halves to the precision that they are added in."""
     return array.astype(jnp.float32) if _half(array) else array
+
+
+def platform(x: Any) -> str:
+    """Where the call runs; a traced array does not know, and goes where arrays go by default."""
+    return jax.default_backend() if isinstance(x, jax.core.Tracer) else next(iter(x.devices())).platform
 
 
 def _half(array: Any) -> bool:

@@ -1,0 +1,137 @@
+"""The sum as columns: one matrix product gives what each tap makes of each sample, then columns of an output are added.
+
+Output ``q*s + r`` is sample ``q`` of phase ``r``, and all taps of one shift add to one window of their phases. So an
+axis takes one addition for each of its about k/s shifts rather than for each tap: four for a kernel of 1024 at a stride
+of 256. Zeros are appended to products and never multiplied, because 0 * inf would leak a NaN.
+
+Operands are made matrices first: the transpose of a product of more axes copies all columns once more. Where columns
+would be large, blocks of output channels take turns: of images would be fewer copies, but images may lie on as many
+devices, which then would wait for each other.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
+
+from upconv._lower._jax._phases import add_up, interleave
+from upconv._plan import Plan
+
+__all__ = ["by_columns", "columns_workspace", "count_blocks"]
+
+# Bytes that all may take beside operands and result, and the least that the columns of a block are given of it.
+WORKSPACE, LEAST = 2**25, 2**21
+# With as many input channels or fewer, a kernel that is transposed in memory beforehand takes the product 0.7 to 0.9 of
+# the time; with 512 channels 1.3 of it (2 cores, JAX 0.10).
+FEW = 128
+
+
+def by_columns(plan: Plan, image: Any, weight: Any) -> Any:
+    """Multiply, add, interleave; linear in the image and in the weight, (C_in, C_out/groups, *kernel)."""
+    if plan.channels_last:
+        image = jnp.moveaxis(image, -1, 1)
+    ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
+    batch = image.shape[0]
+    # A batch that is not known while tracing counts as one image.
+    blocks = count_blocks(plan, batch if type(batch) is int else 1, image.dtype.itemsize)
+    image = image.reshape(batch, plan.groups, ins, *plan.size)
+    weight = weight.reshape(plan.groups, ins, blocks, outs // blocks, *plan.kernel)
+    if blocks == 1:
+        return _block(plan, image, weight[:, :, 0]).reshape(batch, *plan.image_shape)
+
+    # Blocks enter and leave the loop as vectors, because XLA copies arrays of more axes once more to lay them out; and
+    # their steps are not kept for the gradient, because keeping is a copy too.
+    @partial(jax.checkpoint, prevent_cse=False)
+    def flat(image: Any, vector: Any) -> Any:
+        return _block(plan, image, vector.reshape(*weight.shape[:2], *weight.shape[3:])).ravel()
+
+    y = lax.map(partial(flat, image), jnp.moveaxis(weight, 2, 0).reshape(blocks, -1))
+    channels = (plan.groups, outs // blocks)
+    y = y.reshape(blocks, batch, *((*plan.out, *channels) if plan.channels_last else (*channels, *plan.out)))
+    return jnp.moveaxis(y, 0, -2 if plan.channels_last else 2).reshape(batch, *plan.image_shape)
+
+
+def _block(plan: Plan, image: Any, weight: Any) -> Any:
+    return interleave(plan, add_up(plan, _columns(plan, image, weight)))
+
+
+def columns_workspace(plan: Plan, batch: int, itemsize: int) -> int:
+    """Bytes of columns and of the phases that they are added to; where in blocks, of copies of kernel and result."""
+    blocks = count_blocks(plan, batch, itemsize)
+    copies = 0 if blocks == 1 else prod(plan.weight_shape) + batch * prod(plan.image_shape)
+    return (_whole(plan, batch) // blocks + copies) * itemsize
+
+
+def _columns(plan: Plan, x: Any, weight: Any) -> Any:
+    """(N, groups, C, *size) and (groups, C, O, *kernel), summed over C: (groups, O, *kernel, N, *size)."""
+    kernel, images = (*weight.shape[2:],), (x.shape[0], *plan.size)
+    if plan.in_channels == plan.groups:  # a sum of one term, which XLA multiplies where it is added
+        weight = weight.reshape(plan.groups, *kernel, *(1,) * len(images))
+        return weight * jnp.moveaxis(x[:, :, 0], 0, 1).reshape(plan.groups, *(1,) * len(kernel), *images)
+    x = jnp.moveaxis(x, 0, 2).reshape(*weight.shape[:2], prod(images))
+    weight = weight.reshape(*weight.shape[:2], prod(kernel))
+    return _product(weight, x).reshape(plan.groups, *kernel, *images)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=())
+def _product(weight: Any, x: Any) -> Any:
+    """(groups, C, M) and (groups, C, P), summed over C: (groups, M, P).
+
+    The rule gives each derivative the order of operands that XLA's product is fastest at: its transpose is taken, not
+    that of what stands here.
+    """
+    if weight.shape[1] > FEW:
+        return _dot(weight, x, 1, 1)
+    return _dot(_transposed(weight), x, 2, 1)
+
+
+@partial(_product.defjvp, symbolic_zeros=True)
+def _product_tangent(operands: Any, tangents: Any) -> Any:
+    (weight, x), (dweight, dx) = operands, tangents
+    terms = []
+    if type(dweight) is not SymbolicZero:
+        # Transposed, a product with M rows rather than C: XLA takes half the time for it where these are many more.
+        swapped = weight.shape[1] <= min(FEW, weight.shape[2] // 2)
+        terms.append(_dot(_transposed(dweight), x, 2, 1) if swapped else _dot(dweight, x, 1, 1))
+    if type(dx) is not SymbolicZero:
+        terms.append(_dot(weight, dx, 1, 1))
+    return _product(weight, x), sum(terms[1:], terms[0])
+
+
+def _transposed(a: Any) -> Any:
+    """Swap the last axes in memory; without the barrier XLA would tell the product to swap them.
+
+    JAX 0.5 has no derivative of the barrier; the versions between were not tried.
+    """
+    swapped = jnp.swapaxes(a, 1, 2)
+    return lax.optimization_barrier(swapped) if jax.__version_info__ >= (0, 10, 2) else swapped
+
+
+def _dot(a: Any, b: Any, i: int, j: int) -> Any:
+    """One product for each group, axis i of a summed with axis j of b."""
+    if a.shape[0] == 1:
+        return lax.dot_general(a[0], b[0], (((i - 1,), (j - 1,)), ((), ())))[None]
+    return lax.dot_general(a, b, (((i,), (j,)), ((0,), (0,))))
+
+
+def _whole(plan: Plan, batch: int) -> int:
+    """Elements of all columns, and of the phases that they are added to."""
+    taps, phases = (prod(n) for n in (plan.kernel + plan.size, plan.phase_size + plan.stride))
+    return batch * plan.out_channels * (taps + phases)
+
+
+def count_blocks(plan: Plan, batch: int, itemsize: int) -> int:
+    """One, where all fits; else the fewest of one size that leave room for copies of operands and result."""
+    whole = _whole(plan, batch) * itemsize
+    if whole <= WORKSPACE:
+        return 1
+    copied = prod(plan.weight_shape) + batch * (prod(plan.sample_shape) + prod(plan.image_shape))
+    least = whole / max(LEAST, WORKSPACE - copied * itemsize)
+    outs = plan.out_channels // plan.groups
+    return next(n for n in range(1, outs + 1) if outs % n == 0 and (n >= least or n == outs))
