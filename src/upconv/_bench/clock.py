@@ -26,8 +26,7 @@ def calls_of_a_block(call: Call) -> int:
 def time_round(call: Call, block: int, seconds: float, *, wake: bool = True) -> float:
     """Return the median of as many calls as fit into a round, at least one.
 
-    Each result is dropped at once, as it is in a program that has used it. So the pages of a large one are taken from
-    the system, and given back, in every call; this is slow on some machines, and is the same for all contenders.
+    Each result is dropped at once, as it is in a program that has used it; `memory` says what becomes of its pages.
     """
     if wake:
         call()  # threads sleep, and caches are another's, after the others' turns

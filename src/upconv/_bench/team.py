@@ -14,8 +14,8 @@ __all__ = ["Team"]
 class Team:
     """Ask one at a time; whatever goes wrong is an answer with the word 'unable'."""
 
-    def __init__(self, library: str, threads: int, patience: float, more: Mapping[str, str] | None = None) -> None:
-        self.library, self.threads, self.patience, self.more = library, threads, patience, more or {}
+    def __init__(self, library: str, threads: int, patience: float, more: Mapping[str, str]) -> None:
+        self.library, self.threads, self.patience, self.more = library, threads, patience, more
         self.children: dict[str, Child] = {}
         self.versions: dict[str, str] = {}
         self.absent: dict[str, str] = {}

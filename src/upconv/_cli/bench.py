@@ -14,7 +14,7 @@ from upconv._bench.conductor import Pace, copy_speed, measure, memories
 from upconv._bench.contenders import CONTENDERS, missing
 from upconv._bench.layers import load
 from upconv._bench.machine import cores, machine, today
-from upconv._bench.memory import ENVIRONMENT
+from upconv._bench.memory import GIVE_BACK, KEEP
 from upconv._bench.options import chosen
 from upconv._bench.plot import draw
 from upconv._bench.ratios import complete, summary
@@ -62,7 +62,8 @@ def _measure(arguments: Namespace, report: Report) -> dict[str, Any]:
     if threads > cores():
         raise CommandError(f"--threads {threads} is more than the {cores()} cores that this process may use")
     results: dict[str, Any] = {"upconv": upconv.__version__, "date": today(), "machine": machine(threads)}
-    results |= {"rounds": arguments.rounds, "seconds": arguments.seconds, "versions": {}, "rows": []}
+    results |= {"rounds": arguments.rounds, "seconds": arguments.seconds, "fresh": arguments.fresh}
+    results |= {"copy_bytes_per_s": {}, "versions": {}, "rows": []}
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
     # Drawn between the measurements, not during them: a thread that draws takes its time from a contender.
     progress = Progress(
@@ -108,9 +109,9 @@ def _rows(
     names = [name for name in CONTENDERS[library] if not missing(library, name)]
     pace = Pace(arguments.rounds, arguments.seconds)
     words = (library, arguments.threads or cores(), arguments.patience)
-    with Team(*words) as team, Team(*words, ENVIRONMENT) as apart:
+    with Team(*words, GIVE_BACK if arguments.fresh else KEEP) as team, Team(*words, GIVE_BACK) as apart:
         note(f"{library}: a copy")
-        bandwidth = results.setdefault("copy_bytes_per_s", {})[library] = copy_speed(team, tasks[0], pace)
+        bandwidth = results["copy_bytes_per_s"][library] = copy_speed(team, tasks[0], pace)
         for task in tasks:
             title = f"{library} {task.layer.name} {task.verb} {task.dtype}"
             row = measure(team, names, task, pace, bandwidth, lambda text, title=title: note(f"{title}: {text}"))
