@@ -1,4 +1,4 @@
-"""A picture of all speeds: a row for each layer, one line at 1, a panel for each library and dtype."""
+"""A picture of all speeds: a row for each layer, a line at 1, a panel for each library and dtype."""
 
 from __future__ import annotations
 
@@ -8,72 +8,101 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from upconv._bench.ratios import geometric_mean
 
 __all__ = ["draw"]
 
-# Told apart by colour and by form.
-VERBS = {"forward": ("#1f6f8b", "o"), "dx": ("#e08e2b", "D"), "dweight": ("#a23b72", "s")}
-INK, FAINT, SLOWER, FASTER = "#333333", "#8a8a8a", "#fbeeee", "#eef6ee"
-WIDTH, ROW, HEAD, DPI = 8.3, 0.235, 1.25, 200
-PANELS = 4  # beside each other
-TICKS = (1 / 100, 1 / 30, 1 / 10, 1 / 4, 1 / 2, 1, 2, 4, 10, 30, 100, 300, 1000)
-
 Row = Mapping[str, Any]
+
+# Told apart by colour, by form and by height.
+VERBS = {"forward": ("#1b6ca8", "o", -0.2), "dx": ("#e08214", "D", 0.0), "dweight": ("#8e3b8a", "s", 0.2)}
+NAMES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow", "onnxruntime": "ONNX Runtime"}
+INK, FAINT, SLOWER, FASTER = "#222222", "#777777", "#fdf1f0", "#eff7f0"
+WIDTH, ROW, HEAD, DPI = 8.3, 0.25, 1.1, 200  # inches: a README is 8.3 wide at 100 points an inch
+PANELS = 4  # beside each other
+TICKS = (1 / 100, 1 / 30, 1 / 10, 1 / 3, 1 / 2, 1, 2, 3, 5, 10, 30, 100, 300, 1000)
+FONTS = {"font.family": "sans-serif", "font.size": 8, "text.color": INK, "ytick.color": INK, "xtick.color": FAINT}
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Save the picture in any format that matplotlib knows."""
+    """Save the picture, in any format that matplotlib knows."""
     panels: dict[tuple[str, str], list[Row]] = {}
     for row in results["rows"]:
         panels.setdefault((row["library"], row["dtype"]), []).append(row)
     layers = list(dict.fromkeys(row["layer"] for row in results["rows"]))
+    verbs = [verb for verb in VERBS if any(row["verb"] == verb for row in results["rows"])]
+    speeds = [row["speed"] for row in results["rows"] if row["speed"]] or [1.0]
     columns = min(len(panels), PANELS)
     lines = -(-len(panels) // columns)
-    with mpl.rc_context({"font.family": "sans-serif", "font.size": 8, "text.color": INK, "axes.labelcolor": INK}):
+    with mpl.rc_context(FONTS):
         figure = Figure((WIDTH, lines * (ROW * len(layers) + HEAD)), layout="constrained", facecolor="white")
         grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
         for axes, (key, rows) in zip(grid.flat, panels.items(), strict=False):
-            _panel(axes, key, rows, layers, named=len(panels) == 1)
-        machine = results["machine"]
-        figure.supxlabel(
-            f"{machine['cpu']}, {machine['threads']} threads, {results['date'][:10]}", fontsize=7, color=FAINT
-        )
+            _stage(axes, key, layers, (min(0.4, *speeds) / 1.25, max(2.5, *speeds) * 1.25))
+            _panel(axes, rows, layers, verbs, alone=len(panels) == 1)
+        _captions(figure, results, verbs)
         figure.savefig(path, dpi=DPI)
 
 
-def _panel(axes: Any, key: tuple[str, str], rows: list[Row], layers: list[str], *, named: bool) -> None:
-    """Draw one library in one dtype."""
-    known = [row for row in rows if row["speed"]]
-    verbs = list(dict.fromkeys(row["verb"] for row in rows))
-    for verb in verbs:
-        found = [row for row in known if row["verb"] == verb]
-        colour, form = VERBS[verb]
-        mean = f", mean {geometric_mean(row['speed'] for row in found):.2f}×" if found else ""
-        places = [layers.index(row["layer"]) for row in found]
-        words = {"s": 26, "color": colour, "marker": form, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
-        axes.scatter([row["speed"] for row in found], places, label=f"{verb}{mean}", **words)
+def _stage(axes: Any, key: tuple[str, str], layers: list[str], ends: tuple[float, float]) -> None:
+    """Draw the scale: faster than the best other on the right, slower on the left."""
     axes.set_xscale("log")
-    speeds = [row["speed"] for row in known] or [1]
-    left, right = min(0.45, *speeds) / 1.25, max(2.2, *speeds) * 1.25
-    old = axes.get_xlim() if axes.get_shared_x_axes().get_siblings(axes)[1:] else (left, right)
-    axes.set_xlim(min(left, old[0]), max(right, old[1]))
-    axes.axvspan(1e-4, 1, color=SLOWER, zorder=0, linewidth=0)
-    axes.axvspan(1, 1e5, color=FASTER, zorder=0, linewidth=0)
-    axes.axvline(1, color=INK, linewidth=1, zorder=1)
+    axes.set_xlim(ends)
+    axes.axvspan(ends[0], 1, color=SLOWER, zorder=0, linewidth=0)
+    axes.axvspan(1, ends[1], color=FASTER, zorder=0, linewidth=0)
+    axes.axvline(1, color=INK, linewidth=0.9, zorder=2)
     axes.set_yticks(range(len(layers)), layers)
-    axes.set_ylim(len(layers) - 0.4, -0.6)
+    axes.set_ylim(len(layers) - 0.5, -0.5)
+    narrow = ends[1] / ends[0] > 30
+    ticks = [tick for tick in TICKS if ends[0] <= tick <= ends[1] and not (narrow and tick in (1 / 3, 1 / 2, 2, 3, 5))]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(TICKS)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×" if value >= 1 else f"1/{1 / value:.0f}×"))
-    axes.grid(axis="y", color="white", linewidth=1)
+    axes.hlines(range(len(layers)), *ends, color="white", linewidth=1.2, zorder=1)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(" ".join(key), fontsize=9, fontweight="bold", loc="left")
-    axes.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, -0.2))
+    library, dtype = key
+    axes.set_title(f"{NAMES[library]}  $\\mathregular{{{dtype}}}$", fontsize=9, loc="left", fontweight="bold")
+
+
+def _panel(axes: Any, rows: list[Row], layers: list[str], verbs: list[str], *, alone: bool) -> None:
+    """Draw the points of one library, and write how fast it is in the mean."""
+    means = []
+    for verb in verbs:
+        found = [row for row in rows if row["verb"] == verb and row["speed"]]
+        if not found:
+            continue
+        colour, form, height = VERBS[verb]
+        places = [layers.index(row["layer"]) + (height if len(verbs) > 1 else 0) for row in found]
+        words = {"color": colour, "marker": form, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
+        axes.scatter([row["speed"] for row in found], places, s=30 if form == "o" else 22, **words)
+        mean = geometric_mean(row["speed"] for row in found)
+        means.append(f"{verb} {mean:.2f}×")
+        if alone and len(verbs) == 1:
+            for row, place in zip(found, places, strict=True):
+                axes.annotate(_versus(row), (1, place), (4, 0), ("axes fraction", "data"), "offset points",
+                              va="center", fontsize=7, color=FAINT)  # fmt: skip
+    axes.set_xlabel("means: " + "\n".join(means) if means else "nothing to compare with", fontsize=7, color=INK)
+
+
+def _versus(row: Row) -> str:
+    found, best = row["contenders"], row["best"]
+    ours, theirs = (f"{found[name]['seconds'] * 1e3:.2g} ms" for name in ("upconv", best))
+    return f"{ours}, {NAMES[best]} {theirs}"
+
+
+def _captions(figure: Any, results: Mapping[str, Any], verbs: list[str]) -> None:
+    """Say what is drawn, where and when."""
+    marks = [Line2D([], [], linestyle="", marker=VERBS[verb][1], color=VERBS[verb][0], markersize=5) for verb in verbs]
+    figure.legend(marks, verbs, ncols=3, loc="outside upper right", frameon=False, fontsize=8)
+    figure.suptitle("How many times as fast as the best other", x=0.01, ha="left", fontsize=10, fontweight="bold")
+    machine = results["machine"]
+    where = f"{machine['cpu']}; {machine['threads']} threads; {results['date'][:10]}"
+    figure.supxlabel(where, fontsize=6.5, color=FAINT, x=0.99, ha="right")
 
 
