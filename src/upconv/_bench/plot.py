@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ NAMES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX", "tensorflow": "Tens
 INK, FAINT, SLOWER, FASTER = "#222222", "#777777", "#fdf1f0", "#eff7f0"
 WIDTH, ROW, HEAD, DPI = 8.3, 0.25, 1.1, 200  # inches: a README is 8.3 wide at 100 points an inch
 PANELS = 4  # beside each other
-TICKS = (1 / 100, 1 / 30, 1 / 10, 1 / 3, 1 / 2, 1, 2, 3, 5, 10, 30, 100, 300, 1000)
+TICKS = (1, 10, 1 / 10, 100, 1 / 100, 1000, 2, 1 / 2, 3, 1 / 3, 5, 1 / 5, 30, 1 / 30)  # the first that have room
 FONTS = {"font.family": "sans-serif", "font.size": 8, "text.color": INK, "ytick.color": INK, "xtick.color": FAINT}
 
 
@@ -34,22 +35,22 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         panels.setdefault((row["library"], row["dtype"]), []).append(row)
     layers = list(dict.fromkeys(row["layer"] for row in results["rows"]))
     verbs = [verb for verb in VERBS if any(row["verb"] == verb for row in results["rows"])]
-    speeds = [row["speed"] for row in results["rows"] if row["speed"]] or [1.0]
     columns = min(len(panels), PANELS)
     lines = -(-len(panels) // columns)
     with mpl.rc_context(FONTS):
         figure = Figure((WIDTH, lines * (ROW * len(layers) + HEAD)), layout="constrained", facecolor="white")
-        grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
+        grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
         for axes, (key, rows) in zip(grid.flat, panels.items(), strict=False):
-            _stage(axes, key, layers, (min(0.4, *speeds) / 1.25, max(2.5, *speeds) * 1.25))
+            speeds = [row["speed"] for row in rows if row["speed"]]
+            _stage(axes, key, layers, (min(0.5, *speeds) / 1.3, max(2.0, *speeds) * 1.3), 12 // columns)
             _panel(axes, rows, layers, verbs, alone=len(panels) == 1)
         _captions(figure, results, verbs)
         figure.savefig(path, dpi=DPI)
 
 
-def _stage(axes: Any, key: tuple[str, str], layers: list[str], ends: tuple[float, float]) -> None:
+def _stage(axes: Any, key: tuple[str, str], layers: list[str], ends: tuple[float, float], room: int) -> None:
     """Draw the scale: faster than the best other on the right, slower on the left."""
     axes.set_xscale("log")
     axes.set_xlim(ends)
@@ -58,8 +59,11 @@ def _stage(axes: Any, key: tuple[str, str], layers: list[str], ends: tuple[float
     axes.axvline(1, color=INK, linewidth=0.9, zorder=2)
     axes.set_yticks(range(len(layers)), layers)
     axes.set_ylim(len(layers) - 0.5, -0.5)
-    narrow = ends[1] / ends[0] > 30
-    ticks = [tick for tick in TICKS if ends[0] <= tick <= ends[1] and not (narrow and tick in (1 / 3, 1 / 2, 2, 3, 5))]
+    ticks: list[float] = []
+    for tick in TICKS:
+        apart = log(ends[1] / ends[0]) / room
+        if ends[0] < tick < ends[1] and all(abs(log(tick / other)) >= apart for other in ticks):
+            ticks.append(tick)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×" if value >= 1 else f"1/{1 / value:.0f}×"))
@@ -82,18 +86,18 @@ def _panel(axes: Any, rows: list[Row], layers: list[str], verbs: list[str], *, a
         words = {"color": colour, "marker": form, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
         axes.scatter([row["speed"] for row in found], places, s=30 if form == "o" else 22, **words)
         mean = geometric_mean(row["speed"] for row in found)
-        means.append(f"{verb} {mean:.2f}×")
+        means.append(f"mean {verb} {mean:.2f}×")
         if alone and len(verbs) == 1:
             for row, place in zip(found, places, strict=True):
                 axes.annotate(_versus(row), (1, place), (4, 0), ("axes fraction", "data"), "offset points",
                               va="center", fontsize=7, color=FAINT)  # fmt: skip
-    axes.set_xlabel("means: " + "\n".join(means) if means else "nothing to compare with", fontsize=7, color=INK)
+    axes.set_xlabel("\n".join(means) or "nothing to compare with", fontsize=8, color=INK)
 
 
 def _versus(row: Row) -> str:
     found, best = row["contenders"], row["best"]
     ours, theirs = (f"{found[name]['seconds'] * 1e3:.2g} ms" for name in ("upconv", best))
-    return f"{ours}, {NAMES[best]} {theirs}"
+    return f"{ours} against {theirs}, {NAMES[best]}"
 
 
 def _captions(figure: Any, results: Mapping[str, Any], verbs: list[str]) -> None:
@@ -104,5 +108,3 @@ def _captions(figure: Any, results: Mapping[str, Any], verbs: list[str]) -> None
     machine = results["machine"]
     where = f"{machine['cpu']}; {machine['threads']} threads; {results['date'][:10]}"
     figure.supxlabel(where, fontsize=6.5, color=FAINT, x=0.99, ha="right")
-
-

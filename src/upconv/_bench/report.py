@@ -82,13 +82,11 @@ def _title(row: dict[str, Any]) -> str:
 
 
 def _means(rows: list[dict[str, Any]]) -> Table:
-    table = _table("Geometric means", "", "layers", "speed", "slowest", "× limit", "farthest")
+    table = _table("Geometric means", "", "layers", "speed", "slowest", "× limit")
     for row in rows:
-        cells = [str(row["speed_layers"])]
-        for name in ("speed", "over_limit"):
-            known = f"{name}_mean" in row
-            cells.append(f"{row[f'{name}_mean']:.2f}" if known else "")
-            cells.append(f"{row[f'{name}_worst']:.2f} {row[f'{name}_worst_layer']}" if known else "")
+        worst = f"{row['speed_worst']:.2f} {row['speed_worst_layer']}" if "speed_worst" in row else ""
+        means = [f"{row[f'{name}_mean']:.2f}" if f"{name}_mean" in row else "" for name in ("speed", "over_limit")]
+        cells = (str(row["speed_layers"]), means[0], worst, means[1])
         table.add_row(_title(row), *cells)
     return table
 

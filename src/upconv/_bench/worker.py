@@ -17,7 +17,7 @@ import numpy as np
 from upconv._bench.clock import calls_of_a_block, time_round
 from upconv._bench.contenders import open_contender
 from upconv._bench.memory import measure_apart
-from upconv._bench.task import Call, Contender, Task
+from upconv._bench.task import Call, Contender, Task, Unable
 
 __all__ = ["Worker", "main"]
 
@@ -60,8 +60,16 @@ class Worker:
         try:
             do: Callable[[dict[str, Any]], dict[str, Any]] = getattr(self, asked["do"])
             return do(asked)
+        except Unable as why:
+            return {"unable": str(why)}
         except Exception as error:  # noqa: BLE001  the library's own words are the finding
-            return {"unable": f"{type(error).__name__}: {error}".strip()}
+            return {"unable": _words(error)}
+
+
+def _words(error: Exception) -> str:
+    """The kind of an error, and the line of it that says most: the last where it quotes a program, else the first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return f"{type(error).__name__}: {lines[-1 if 'File ' in str(error) else 0][:200]}"
 
 
 def main() -> None:
@@ -80,7 +88,7 @@ def main() -> None:
         worker = Worker(open_contender(library, name, int(threads)))
         send({"versions": worker.contender.versions()})
     except Exception as error:  # noqa: BLE001  as above
-        send({"unable": f"does not start: {type(error).__name__}: {error}"})
+        send({"unable": f"does not start: {_words(error)}"})
         return
     for line in sys.stdin:
         send(worker.answer(json.loads(line)))

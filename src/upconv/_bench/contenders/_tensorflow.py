@@ -66,7 +66,7 @@ class OwnTensorFlow:
             for a in (np.moveaxis(x, 1, -1), weight, np.moveaxis(cotangent, 1, -1))
         )
 
-        @tf.function
+        @tf.function(autograph=False)
         def run(x: Any, weight: Any, cotangent: Any) -> Any:
             if task.verb == "forward":
                 return self.op(x, weight, task)
