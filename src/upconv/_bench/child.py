@@ -34,15 +34,15 @@ class Child:
     def __init__(self, library: str, name: str, threads: int, patience: float, more: Mapping[str, str]) -> None:
         self.patience = patience
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed with the process
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  a module of this package
             [sys.executable, "-m", "upconv._bench.worker", library, name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env=os.environ | environment(threads) | more,
+            env=os.environ | environment(threads) | dict(more),
             # A group of its own: an interrupt of the terminal is the conductor's to handle. And where the conductor
             # dies, the system hangs up stopped groups that it leaves behind.
-            **({"process_group": 0} if CAN_STOP else {}),
+            process_group=0 if CAN_STOP else None,
         )
         try:
             self.first = self._read()

@@ -44,7 +44,7 @@ def measure(team: Team, names: Iterable[str], task: Task, pace: Pace, bandwidth:
     for name in able:
         found[name] |= _statistics(times[name])
     matmul = found.pop("matmul")
-    row = {"library": team.library, "layer": task.layer.name, "dtype": task.dtype, "verb": task.verb}
+    row: dict[str, Any] = {"library": team.library, "layer": task.layer.name, "dtype": task.dtype, "verb": task.verb}
     row |= {"algorithm": task.algorithm, "contenders": found}
     return row | {"limits": limits(task.layer, task.dtype, matmul.get("seconds"), bandwidth)}
 

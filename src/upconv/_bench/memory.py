@@ -32,7 +32,7 @@ def measure_apart(contender: Contender, task: Task) -> dict[str, Any]:
     if not child:
         os.close(reader)
         try:
-            answer = {"bytes": peak(contender, task)}
+            answer: dict[str, Any] = {"bytes": peak(contender, task)}
         except BaseException as error:  # noqa: BLE001  the forked process must not go on as if it were the first
             answer = {"unable": f"{type(error).__name__}: {error}"}
         os.write(writer, json.dumps(answer).encode())

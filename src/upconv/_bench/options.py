@@ -33,10 +33,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=_positive(float), default=0.1, metavar="S", help=text)
     text = "seconds to wait for one answer of a contender (default: %(default)s)"
     add("--patience", type=_positive(float), default=90.0, metavar="S", help=text)
+    text = "let upconv and ONNX Runtime lay out the weight before; on NumPy arrays, forward"
+    add("--prepared", action="store_true", help=text)
     text = "let every call take new pages of memory from the system, and give them back; by default they are kept"
     add("--fresh", action="store_true", help=text)
     add("--no-memory", dest="memory", action="store_false", help="leave the peak memory out, which takes half the time")
-    add("--out", type=Path, default=Path("upconv-bench.json"), metavar="FILE", help="the results (default: %(default)s)")
+    add(
+        "--out", type=Path, default=Path("upconv-bench.json"), metavar="FILE", help="the results (default: %(default)s)"
+    )
     text = "the picture of all speeds (default: %(default)s)"
     add("--plot", type=Path, default=Path("upconv-bench.png"), metavar="FILE", help=text)
     text = "measure nothing: print and draw the results in these files"

@@ -25,6 +25,7 @@ INK, FAINT, SLOWER, FASTER = "#222222", "#777777", "#fdf1f0", "#eff7f0"
 WIDTH, ROW, HEAD, DPI = 8.3, 0.25, 1.1, 200  # inches: a README is 8.3 wide at 100 points an inch
 PANELS = 4  # beside each other
 TICKS = (1, 10, 1 / 10, 100, 1 / 100, 1000, 2, 1 / 2, 3, 1 / 3, 5, 1 / 5, 30, 1 / 30)  # the first that have room
+FAR_RIGHT = {"va": "center", "fontsize": 7, "color": FAINT}
 FONTS = {"font.family": "sans-serif", "font.size": 8, "text.color": INK, "ytick.color": INK, "xtick.color": FAINT}
 
 
@@ -44,7 +45,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             axes.set_axis_off()
         for axes, (key, rows) in zip(grid.flat, panels.items(), strict=False):
             speeds = [row["speed"] for row in rows if row["speed"]]
-            _stage(axes, key, layers, (min(0.5, *speeds) / 1.3, max(2.0, *speeds) * 1.3), 12 // columns)
+            _stage(axes, key, layers, (min([0.5, *speeds]) / 1.3, max([2.0, *speeds]) * 1.3), 3 + 8 // columns)
             _panel(axes, rows, layers, verbs, alone=len(panels) == 1)
         _captions(figure, results, verbs)
         figure.savefig(path, dpi=DPI)
@@ -66,12 +67,14 @@ def _stage(axes: Any, key: tuple[str, str], layers: list[str], ends: tuple[float
             ticks.append(tick)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×" if value >= 1 else f"1/{1 / value:.0f}×"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}×" if value >= 1 else f"1/{1 / value:.0f}×")
+    )
     axes.hlines(range(len(layers)), *ends, color="white", linewidth=1.2, zorder=1)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     library, dtype = key
-    axes.set_title(f"{NAMES[library]}  $\\mathregular{{{dtype}}}$", fontsize=9, loc="left", fontweight="bold")
+    axes.set_title(f"{NAMES[library]}, {dtype}", fontsize=9, loc="left", fontweight="bold")
 
 
 def _panel(axes: Any, rows: list[Row], layers: list[str], verbs: list[str], *, alone: bool) -> None:
@@ -86,12 +89,12 @@ def _panel(axes: Any, rows: list[Row], layers: list[str], verbs: list[str], *, a
         words = {"color": colour, "marker": form, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
         axes.scatter([row["speed"] for row in found], places, s=30 if form == "o" else 22, **words)
         mean = geometric_mean(row["speed"] for row in found)
-        means.append(f"mean {verb} {mean:.2f}×")
+        means.append(f"{verb} {mean:.2f}×")
         if alone and len(verbs) == 1:
             for row, place in zip(found, places, strict=True):
-                axes.annotate(_versus(row), (1, place), (4, 0), ("axes fraction", "data"), "offset points",
-                              va="center", fontsize=7, color=FAINT)  # fmt: skip
-    axes.set_xlabel("\n".join(means) or "nothing to compare with", fontsize=8, color=INK)
+                axes.text(1.01, place, _versus(row), FAR_RIGHT | {"transform": axes.get_yaxis_transform()})
+    other = "its own op" if rows[0]["library"] != "numpy" else "the best other"
+    axes.set_xlabel("\n".join((f"mean over {other}:", *means)) if means else "no other", fontsize=8, color=INK)
 
 
 def _versus(row: Row) -> str:
@@ -104,7 +107,13 @@ def _captions(figure: Any, results: Mapping[str, Any], verbs: list[str]) -> None
     """Say what is drawn, where and when."""
     marks = [Line2D([], [], linestyle="", marker=VERBS[verb][1], color=VERBS[verb][0], markersize=5) for verb in verbs]
     figure.legend(marks, verbs, ncols=3, loc="outside upper right", frameon=False, fontsize=8)
-    figure.suptitle("How many times as fast as the best other", x=0.01, ha="left", fontsize=10, fontweight="bold")
+    figure.suptitle(
+        "How many times as fast upconv is: right of the line it is faster",
+        x=0.01,
+        ha="left",
+        fontsize=10,
+        fontweight="bold",
+    )
     machine = results["machine"]
     where = f"{machine['cpu']}; {machine['threads']} threads; {results['date'][:10]}"
     figure.supxlabel(where, fontsize=6.5, color=FAINT, x=0.99, ha="right")

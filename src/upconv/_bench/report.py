@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from rich import box
@@ -15,8 +16,8 @@ __all__ = ["Report", "milliseconds"]
 COLUMNS = ("upconv", "the best other", "speed", "× limit", "memory")
 LEGEND = (
     "Milliseconds of a call, medians. speed: the best other's time over upconv's, above 1 upconv is faster. × limit: "
-    "upconv's time over the longer of a bare matrix product and one pass over all bytes. memory: MiB at the peak, beyond "
-    "operands and result: upconv's, then the best other's."
+    "upconv's time over the longer of a bare matrix product and one pass over all bytes. memory: MiB at the peak, "
+    "beyond operands and result: upconv's, then the best other's."
 )
 
 
@@ -93,10 +94,14 @@ def _means(rows: list[dict[str, Any]]) -> Table:
 
 def _faults(rows: list[dict[str, Any]]) -> list[str]:
     """A line for each contender and finding, with the layers that it is about."""
-    layers: dict[str, list[str]] = {}
+    layers: dict[tuple[str, str], list[str]] = {}
+    every = Counter(map(_title, rows))
     for row in rows:
         for name, found in row["contenders"].items():
             why = f"wrong: {found['wrong']}" if "wrong" in found else found.get("unable", found.get("memory_unable"))
             if why:
-                layers.setdefault(f"{_title(row)}: {name} {why}", []).append(row["layer"])
-    return [f"{line} ({', '.join(names) if len(names) < len(rows) else 'every layer'})" for line, names in layers.items()]
+                layers.setdefault((_title(row), f"{name}: {why}"), []).append(row["layer"])
+    return [
+        f"{title}: {finding} ({', '.join(names) if len(names) < every[title] else 'every layer'})"
+        for (title, finding), names in layers.items()
+    ]

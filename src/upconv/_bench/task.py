@@ -23,12 +23,15 @@ class Task(NamedTuple):
     verb: str
     dtype: str
     algorithm: str = "auto"
+    prepared: bool = False  # the weight is laid out before
 
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> Task:
         """Make a task of what `json` made of it."""
         layer = asked["layer"]
-        return cls(read(layer | layer["arguments"]), asked["verb"], asked["dtype"], asked["algorithm"])
+        return cls(
+            read(layer | layer["arguments"]), asked["verb"], asked["dtype"], asked["algorithm"], asked["prepared"]
+        )
 
     def json(self) -> dict[str, Any]:
         """Make what can be sent to another process."""

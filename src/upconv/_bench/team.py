@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from upconv._bench.child import Child, Silent
 
@@ -46,7 +46,7 @@ class Team:
         self.children[name] = child
         self.versions |= child.first["versions"]
 
-    def __enter__(self) -> Team:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -61,8 +62,11 @@ def _measure(arguments: Namespace, report: Report) -> dict[str, Any]:
     threads = arguments.threads or cores()
     if threads > cores():
         raise CommandError(f"--threads {threads} is more than the {cores()} cores that this process may use")
+    if arguments.prepared and (chosen(arguments, "library"), chosen(arguments, "verb")) != (("numpy",), ("forward",)):
+        raise CommandError("--prepared goes with --library numpy and --verb forward alone")
     results: dict[str, Any] = {"upconv": upconv.__version__, "date": today(), "machine": machine(threads)}
     results |= {"rounds": arguments.rounds, "seconds": arguments.seconds, "fresh": arguments.fresh}
+    results["prepared"] = arguments.prepared
     results |= {"copy_bytes_per_s": {}, "versions": {}, "rows": []}
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
     # Drawn between the measurements, not during them: a thread that draws takes its time from a contender.
@@ -71,7 +75,7 @@ def _measure(arguments: Namespace, report: Report) -> dict[str, Any]:
     )
     libraries = [name for name in chosen(arguments, "library") if _present(name, report)]
     tasks = [
-        Task(layer, verb, dtype, arguments.algorithm)
+        Task(layer, verb, dtype, arguments.algorithm, arguments.prepared)
         for dtype in chosen(arguments, "dtype")
         for verb in chosen(arguments, "verb")
         for layer in load()
@@ -81,7 +85,7 @@ def _measure(arguments: Namespace, report: Report) -> dict[str, Any]:
         with progress:
             bar = progress.add_task("", total=len(libraries) * len(tasks))
             for library in libraries:
-                for row in _rows(library, tasks, arguments, results, lambda text: _note(progress, bar, text)):
+                for row in _rows(library, tasks, arguments, results, partial(_note, progress, bar)):
                     results["rows"].append(row)
                     progress.advance(bar)
     finally:  # an interrupt leaves what was measured so far
@@ -95,32 +99,32 @@ def _present(library: str, report: Report) -> bool:
     """Say what is not installed."""
     lacks = {name: missing(library, name) for name in CONTENDERS[library]}
     if lacks["upconv"]:
-        report.say(f"{library} is left out: {lacks['upconv']} is not installed", style="yellow")
+        report.say(f"{library} is left out (not installed: {lacks['upconv']})", style="yellow")
         return False
     for name, what in lacks.items():
         if what:
-            report.say(f"{library} is measured without {name}: {what} is not installed", style="yellow")
+            report.say(f"{library} is measured without {name} (not installed: {what})", style="yellow")
     return True
 
 
 def _rows(
-    library: str, tasks: list[Task], arguments: Namespace, results: dict[str, Any], note: Any
+    library: str, tasks: list[Task], arguments: Namespace, results: dict[str, Any], note: Callable[[str, str], None]
 ) -> Iterator[dict[str, Any]]:
     names = [name for name in CONTENDERS[library] if not missing(library, name)]
     pace = Pace(arguments.rounds, arguments.seconds)
     words = (library, arguments.threads or cores(), arguments.patience)
     with Team(*words, GIVE_BACK if arguments.fresh else KEEP) as team, Team(*words, GIVE_BACK) as apart:
-        note(f"{library}: a copy")
+        note(library, "a copy")
         bandwidth = results["copy_bytes_per_s"][library] = copy_speed(team, tasks[0], pace)
         for task in tasks:
             title = f"{library} {task.layer.name} {task.verb} {task.dtype}"
-            row = measure(team, names, task, pace, bandwidth, lambda text, title=title: note(f"{title}: {text}"))
+            row = measure(team, names, task, pace, bandwidth, partial(note, title))
             if arguments.memory:
-                memories(apart, row, task, lambda text, title=title: note(f"{title}: {text}"))
+                memories(apart, row, task, partial(note, title))
             results["versions"][library] = team.versions
             yield complete(row)
 
 
-def _note(progress: Progress, bar: Any, text: str) -> None:
-    progress.update(bar, description=text)
+def _note(progress: Progress, bar: Any, title: str, text: str) -> None:
+    progress.update(bar, description=f"{title}: {text}")
     progress.refresh()

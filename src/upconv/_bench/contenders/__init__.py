@@ -28,7 +28,7 @@ NEEDS = {"upconv": (), "onnxruntime": ("onnxruntime", "onnx")}
 def missing(library: str, name: str) -> str:
     """Which packages a contender lacks here, or nothing."""
     needs = {library, *NEEDS.get(name, (name,))} - LIMITS.keys()
-    return " and ".join(sorted(need for need in needs if util.find_spec(need) is None))
+    return ", ".join(sorted(need for need in needs if util.find_spec(need) is None))
 
 
 def open_contender(library: str, name: str, threads: int) -> Contender:

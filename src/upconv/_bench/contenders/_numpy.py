@@ -27,6 +27,7 @@ class UpconvNumPy:
     def prepare(self, task: Task) -> Call:
         x, weight, cotangent = task.values()
         words = task.words
+        weight = upconv.prepare(weight) if task.prepared else weight
         if task.verb == "forward":
             return lambda: upconv.conv_transpose(x, weight, **words)
         del words["output_padding"]

@@ -31,18 +31,29 @@ class OnnxRuntime:
         if task.verb == "dweight":
             raise Unable("no op for the weight")
         x, weight, cotangent = task.values()
-        given = {"x": x if task.verb == "forward" else cotangent, "weight": weight}
-        session = onnxruntime.InferenceSession(_model(task), self.options, providers=["CPUExecutionProvider"])
+        given = {"x": x if task.verb == "forward" else cotangent}
+        model = _model(task)
+        if task.prepared:  # a constant, which ONNX Runtime lays out when it reads the model
+            model.graph.initializer.append(onnx.numpy_helper.from_array(weight, model.graph.input.pop().name))
+        else:
+            given["weight"] = weight
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), self.options, providers=["CPUExecutionProvider"]
+        )
         return lambda: session.run(None, given)[0]
 
     def to_numpy(self, result: Any) -> Any:
         return result
 
 
-def _model(task: Task) -> bytes:
+def _model(task: Task) -> Any:
     layer, helper, kind = task.layer, onnx.helper, getattr(onnx.TensorProto, TYPES[task.dtype])
     forward = task.verb == "forward"
-    words = {"strides": layer.each("stride"), "dilations": layer.each("dilation"), "group": layer.groups}
+    words: dict[str, Any] = {
+        "strides": layer.each("stride"),
+        "dilations": layer.each("dilation"),
+        "group": layer.groups,
+    }
     words |= {"pads": layer.each("padding") * 2, "kernel_shape": layer.weight[2:]}
     if forward:
         words["output_padding"] = layer.each("output_padding")
@@ -51,6 +62,4 @@ def _model(task: Task) -> bytes:
     inputs = [helper.make_tensor_value_info(*pair) for pair in (("x", kind, shapes[0]), ("weight", kind, shapes[1]))]
     outputs = [helper.make_tensor_value_info("y", kind, layer.result(task.verb))]
     graph = helper.make_graph([node], "layer", inputs, outputs)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    serialized: bytes = model.SerializeToString()
-    return serialized
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)

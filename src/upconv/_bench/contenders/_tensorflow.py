@@ -66,7 +66,6 @@ class OwnTensorFlow:
             for a in (np.moveaxis(x, 1, -1), weight, np.moveaxis(cotangent, 1, -1))
         )
 
-        @tf.function(autograph=False)
         def run(x: Any, weight: Any, cotangent: Any) -> Any:
             if task.verb == "forward":
                 return self.op(x, weight, task)
@@ -76,7 +75,7 @@ class OwnTensorFlow:
                 y = self.op(x, weight, task)
             return tape.gradient(y, wanted, cotangent)
 
-        compiled = run.get_concrete_function(x, weight, cotangent)
+        compiled = tf.function(run, autograph=False).get_concrete_function(x, weight, cotangent)
         return lambda: compiled(x, weight, cotangent)
 
     def to_numpy(self, result: Any) -> Any:

@@ -25,7 +25,9 @@ def _upconv(x: Any, weight: Any, task: Task) -> Any:
 
 def _tensor(a: Any) -> Any:
     """Share the memory; bfloat16, which PyTorch does not take from NumPy, by its bits."""
-    return torch.from_numpy(a.view(np.int16)).view(torch.bfloat16) if a.dtype.name == "bfloat16" else torch.from_numpy(a)
+    return (
+        torch.from_numpy(a.view(np.int16)).view(torch.bfloat16) if a.dtype.name == "bfloat16" else torch.from_numpy(a)
+    )
 
 
 def _array(result: Any) -> Any:
@@ -97,4 +99,6 @@ class TorchOnNumPy(OwnTorch):
         return call
 
     def to_numpy(self, result: Any) -> Any:
-        return (result.astype(np.uint16).astype(np.uint32) << 16).view(np.float32) if result.dtype == np.int16 else result
+        return (
+            (result.astype(np.uint16).astype(np.uint32) << 16).view(np.float32) if result.dtype == np.int16 else result
+        )
