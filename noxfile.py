@@ -1,7 +1,7 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
-`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s pin` refreshes constraints.txt, and
-`nox -s bench` measures.
+`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s bench` measures;
+`nox -s pin` refreshes constraints.txt.
 """
 
 from pathlib import Path
