@@ -136,6 +136,14 @@ def test_the_means_of_rows():
     assert found["beyond_memory"] == ["l0.25"]
 
 
+def test_a_row_is_as_restless_as_the_less_quiet_of_the_two():
+    row = ratios.complete(seconds_row(upconv=2.0, torch=4.0, jax=9.0))
+    assert ratios.restlessness(row) == 0
+    for name, quartiles in (("upconv", [1.9, 2.1]), ("torch", [3.0, 4.0]), ("jax", [1.0, 20.0])):
+        row["contenders"][name]["quartiles"] = quartiles
+    assert ratios.restlessness(row) == 0.25
+
+
 def test_the_clock_takes_many_short_calls_together():
     turns = []
     block = clock.calls_of_a_block(lambda: turns.append(0))
@@ -287,11 +295,7 @@ def test_a_process_stands_still_between_its_turns():
 
 
 def state(pid):
-    for _ in range(100):  # a signal takes its time
-        found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        if found == "T":
-            break
-    return found
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 HUNGRY = """

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["Child", "Silent", "environment"]
@@ -66,12 +67,14 @@ class Child:
         self.process.kill()  # also where it is stopped
         self.process.wait()
         for file in (self.process.stdin, self.process.stdout, self.errors):
-            if file:
-                file.close()
+            with suppress(BrokenPipeError):  # what was not read by then
+                file.close() if file else None
 
     def _stop(self) -> None:
         if CAN_STOP and self.process.poll() is None:
             self.process.send_signal(signal.SIGSTOP)
+            if hasattr(os, "waitid"):  # until it has; an end is left to `poll`
+                os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _write(self, asked: dict[str, Any]) -> None:
         assert self.process.stdin

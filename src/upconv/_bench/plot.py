@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from upconv._bench.ratios import geometric_mean
+from upconv._bench.report import milliseconds
 
 __all__ = ["draw"]
 
@@ -99,8 +100,8 @@ def _panel(axes: Any, rows: list[Row], layers: list[str], verbs: list[str], *, a
 
 def _versus(row: Row) -> str:
     found, best = row["contenders"], row["best"]
-    ours, theirs = (f"{found[name]['seconds'] * 1e3:.2g} ms" for name in ("upconv", best))
-    return f"{ours} against {theirs}, {NAMES[best]}"
+    ours, theirs = (milliseconds(found[name]["seconds"]) for name in ("upconv", best))
+    return f"{ours} against {theirs} ms, {NAMES[best]}"
 
 
 def _captions(figure: Any, results: Mapping[str, Any], verbs: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import exp, log
 from typing import Any
 
-__all__ = ["MEMORY_BOUND", "complete", "geometric_mean", "group", "summary"]
+__all__ = ["MEMORY_BOUND", "complete", "geometric_mean", "group", "restlessness", "summary"]
 
 # What upconv promises to allocate at most, beyond operands and result.
 MEMORY_BOUND = 32 << 20
@@ -30,6 +30,13 @@ def geometric_mean(values: Iterable[float]) -> float:
     """The mean of ratios: that of the inverse ratios is its inverse."""
     logs = [log(value) for value in values]
     return exp(sum(logs) / len(logs))
+
+
+def restlessness(row: Row) -> float:
+    """How far apart the quartiles are that decide the speed, relative to their median."""
+    decide = (row["contenders"].get(name, {}) for name in ("upconv", row["best"]))
+    spreads = [(q["quartiles"][1] - q["quartiles"][0]) / q["seconds"] for q in decide if "quartiles" in q]
+    return max(spreads, default=0.0)
 
 
 def group(rows: Iterable[Row]) -> dict[tuple[str, str, str], list[Row]]:

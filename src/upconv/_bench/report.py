@@ -9,11 +9,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from upconv._bench.ratios import group
+from upconv._bench.ratios import group, restlessness
 
 __all__ = ["Report", "milliseconds"]
 
 COLUMNS = ("upconv", "the best other", "speed", "× limit", "memory")
+RESTLESS = 0.3  # quartiles so far apart, of the median: rounds of one call differ by a tenth on a quiet machine
 LEGEND = (
     "Milliseconds of a call, medians. speed: the best other's time over upconv's, above 1 upconv is faster. × limit: "
     "upconv's time over the longer of a bare matrix product and one pass over all bytes. memory: MiB at the peak, "
@@ -39,6 +40,9 @@ class Report:
         for row in results["summary"]:
             if row["beyond_memory"]:
                 self.say(f"{_title(row)}: more than 32 MiB in {', '.join(row['beyond_memory'])}")
+        restless = [f"{row['layer']} ({_title(row)})" for row in results["rows"] if restlessness(row) > RESTLESS]
+        if restless:
+            self.say(f"The machine was restless, measure again: {', '.join(restless)}", style="yellow")
         for line in _faults(results["rows"]):
             self.say(line, style="red" if " wrong: " in line else "dim")
 
@@ -48,8 +52,8 @@ class Report:
 
 
 def milliseconds(seconds: float) -> str:
-    """Three digits."""
-    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+    """Three digits, or all of an integer."""
+    return f"{seconds * 1e3:.3g}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
 
 
 def _table(title: str, *columns: str) -> Table:
