@@ -35,7 +35,8 @@ def run(arguments: Namespace) -> int:
         raise CommandError("nothing was measured")
     report.print(results)
     draw(results, arguments.plot)
-    report.say(f"The results are in {arguments.out}." if not arguments.show else "")
+    if not arguments.show:
+        report.say(f"The results are in {arguments.out}.")
     report.say(f"The picture is {arguments.plot}.")
     faults = [found for row in results["rows"] for name, found in row["contenders"].items() if _failed(name, found)]
     return 1 if faults else 0
