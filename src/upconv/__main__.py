@@ -20,6 +20,7 @@ NEEDS = {
     "check": ("numpy", "rich"),
     "bench": ("numpy", "rich", "matplotlib"),
 }
+LENGTH = "All layers of one library, verb and dtype take some four minutes on two cores."
 EXTRAS = {"demo": "demo", "check": "demo", "bench": "bench"}
 
 
@@ -62,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     about = "compare every library and algorithm installed here with a float64 reference, on random geometries"
     commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
 
-    about = "time every layer against each library's own op, for NumPy against other libraries, and against two limits"
-    bench = commands.add_parser("bench", help=about, description=f"{about.capitalize()}. About 8 s for each row.")
+    about = "time every layer beside each library's own op, for arrays of numpy beside other libraries, and two limits"
+    bench = commands.add_parser("bench", help=about, description=f"{about.capitalize()}. {LENGTH}")
     add_options(bench)
     return parser
 

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--prepared", action="store_true", help=text)
     text = "let every call take new pages of memory from the system, and give them back; by default they are kept"
     add("--fresh", action="store_true", help=text)
-    add("--no-memory", dest="memory", action="store_false", help="leave the peak memory out, which takes half the time")
+    add("--no-memory", dest="memory", action="store_false", help="leave the peak memory out")
     add(
         "--out", type=Path, default=Path("upconv-bench.json"), metavar="FILE", help="the results (default: %(default)s)"
     )
