@@ -1,6 +1,7 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
-`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s pin` refreshes constraints.txt.
+`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s bench` measures;
+`nox -s pin` refreshes constraints.txt.
 """
 
 from pathlib import Path
@@ -104,6 +105,14 @@ def tests_minimums(session):
         session.run(*PYTEST, "--library", library, "-k", "named or contract or vjp", *files, *session.posargs)
 
 
+@nox.session(default=False)
+def bench(session):
+    """Every layer on every library, beside its own op; words after -- are those of `python -m upconv bench`."""
+    session.install(*PINS, ".[bench,numpy,torch,jax,tensorflow]")
+    words = session.posargs or ("--library", "all", "--verb", "all")
+    session.run("python", "-P", "-m", "upconv", "bench", *words)
+
+
 @nox.session
 def lint(session):
     """Style, and nothing left unformatted."""
@@ -135,7 +144,7 @@ def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
-    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,plot,scipy]"
+    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,bench,plot,scipy]"
     session.install("--upgrade", torch, *TEST, *PROGRAMS, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)

@@ -5,7 +5,7 @@ A case states where its first output sample lies (``lo``) and the size (``out``)
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import resources
 
 import numpy as np
 from hypothesis import strategies as st
@@ -82,7 +82,7 @@ def _layer(layer):
     return Case(layer["name"], x, (ins, outs, *kernel), tuple(each["padding"]), tuple(out), arguments, is_layer=True)
 
 
-LAYERS = json.loads((Path(__file__).parent / "layers.json").read_text())
+LAYERS = json.loads(resources.files("upconv").joinpath("_bench", "layers.json").read_text())
 
 CASES = [
     # The notebooks.

@@ -85,7 +85,7 @@ def test_arrows(path):
         # A lowering knows the plan, and what it shares with its neighbours; no other lowering, and nothing above.
         folder = name.rpartition(".")[0]
         assert all(found == "_plan" or found.startswith(f"{folder}._") for found in ours), ours
-    elif name == "__main__" or name.startswith("_cli"):
+    elif name == "__main__" or name.startswith(("_cli", "_bench")):
         assert all(not found.startswith("_lower") for found in ours), ours
     else:
         pytest.fail(f"{name} has no place in ARROWS")

@@ -9,12 +9,19 @@ from importlib import import_module, util
 from pathlib import Path
 
 import upconv
+from upconv._bench.options import add_options
 from upconv._cli import CommandError
 
 __all__ = ["main"]
 
 # What each command imports, so that the one missing is named before anything runs.
-NEEDS = {"demo": ("numpy", "rich", "matplotlib"), "check": ("numpy", "rich")}
+NEEDS = {
+    "demo": ("numpy", "rich", "matplotlib"),
+    "check": ("numpy", "rich"),
+    "bench": ("numpy", "rich", "matplotlib"),
+}
+LENGTH = "All layers of one library, verb and dtype take some four minutes on two cores."
+EXTRAS = {"demo": "demo", "check": "demo", "bench": "bench"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,13 +62,17 @@ def _parser() -> argparse.ArgumentParser:
 
     about = "compare every library and algorithm installed here with a float64 reference, on random geometries"
     commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
+
+    about = "time every layer beside each library's own op, for arrays of numpy beside other libraries, and two limits"
+    bench = commands.add_parser("bench", help=about, description=f"{about.capitalize()}. {LENGTH}")
+    add_options(bench)
     return parser
 
 
 def _refuse_missing(command: str) -> None:
     missing = [name for name in NEEDS[command] if util.find_spec(name) is None]
     if missing:
-        raise CommandError(f'needs {" and ".join(missing)}: pip install "upconv[demo]"')
+        raise CommandError(f'needs {" and ".join(missing)}: pip install "upconv[{EXTRAS[command]}]"')
 
 
 if __name__ == "__main__":
