@@ -6,6 +6,7 @@ Only the class and the attributes of an array are looked at, never a value, so a
 from __future__ import annotations
 
 import sys
+from operator import attrgetter
 
 from upconv._libraries import LIBRARIES, Library, dtype_name, owner
 
@@ -15,13 +16,32 @@ if TYPE_CHECKING:
 
     from upconv._route import Route
 
-__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "no_autocast", "refuse_algorithm"]
+__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "look", "no_autocast", "refuse_algorithm"]
+
+# All that a call looks at in a PyTorch tensor, but for autocast; a subclass may have more.
+_TENSOR = attrgetter("shape", "dtype", "device", "layout")
+
+
+def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
+    """Return what calls have in common that are checked and routed alike; None for arrays that are not PyTorch's own.
+
+    Of a small call on PyTorch, checks and routes would take most of the time.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.compiler.is_compiling():
+        return None
+    own = torch.Tensor, torch.nn.Parameter
+    if type(x) not in own or type(weight) not in own:
+        return None
+    if bias is None:
+        return _TENSOR(x), _TENSOR(weight)
+    return (_TENSOR(x), _TENSOR(weight), _TENSOR(bias)) if type(bias) in own else None
 
 
 def autocasts(x: Any) -> bool:
     """Whether `torch.autocast` is on where ``x`` lies: there, users mix dtypes, and PyTorch's own ops cast them."""
     torch = sys.modules.get("torch")
-    if torch is None or not isinstance(x, torch.Tensor):
+    if torch is None or not torch._C._is_any_autocast_enabled() or not isinstance(x, torch.Tensor):
         return False
     kind = x.device.type
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
