@@ -34,7 +34,7 @@ __all__ = [
 _PLANS: dict[Any, Plan] = {}
 _KEPT = 4096
 # What a transposed convolution came to: the second like it is looked up whole.
-_CALLS: dict[Any, tuple[Library, Callable[..., Any], Plan, bool]] = {}
+_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
 _EXACT = frozenset((int, str, type(None)))
 
 
@@ -149,22 +149,20 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 @_left_as_it_is
 def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a transposed convolution and lower it."""
+    words = (algorithm, *geometry)
+    seen = look(x, weight, bias) if _EXACT.issuperset(map(type, words)) or _are_exact(words) else None
+    known = _CALLS.get((rank, seen, words)) if seen else None
+    if known:
+        lower, plan, batched = known
+        return lower(plan, x, weight, bias) if batched else _lower(lower, plan, batched, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, algorithm, *geometry)
-    words = (algorithm, *geometry)
-    seen = look(x, weight, bias) if _EXACT.issuperset(map(type, words)) or _are_exact(words) else None
-    if seen is None:
-        library, plan, batched, found = resolve(rank, x, weight, bias, *words)
-        return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
-    key = (rank, seen, words)
-    known = _CALLS.get(key)
-    if known is None:
-        _, plan, batched, found = resolve(rank, x, weight, bias, *words)
-        known = found.lower, plan, batched
-        _keep(_CALLS, key, known)
-    return _lower(*known, x, weight, bias)
+    library, plan, batched, found = resolve(rank, x, weight, bias, *words)
+    if seen:
+        _keep(_CALLS, (rank, seen, words), (found.lower, plan, batched))
+    return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
 
 def _are_exact(words: tuple[Any, ...]) -> bool:

@@ -30,6 +30,9 @@ def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
     torch = sys.modules.get("torch")
     if torch is None or torch.compiler.is_compiling():
         return None
+    state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
+    if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001
+        return None
     own = torch.Tensor, torch.nn.Parameter
     if type(x) not in own or type(weight) not in own:
         return None
@@ -41,7 +44,7 @@ def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
 def autocasts(x: Any) -> bool:
     """Whether `torch.autocast` is on where ``x`` lies: there, users mix dtypes, and PyTorch's own ops cast them."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch._C._is_any_autocast_enabled() or not isinstance(x, torch.Tensor):
+    if torch is None or not isinstance(x, torch.Tensor):
         return False
     kind = x.device.type
     return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)

@@ -47,7 +47,7 @@ def refusal_conv_weight(plan: Plan, x: Any) -> str:
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
     dtype = x.dtype
-    if _is_widened(x):
+    if dtype in WIDENED and x.device.type == "cpu":
         x, weight, bias = x.float(), weight.float(), bias if bias is None else bias.float()
     if plan.channels_last:
         x = _first(plan, x)
@@ -113,11 +113,7 @@ def _last(plan: Plan, image: Any) -> Any:
 
 
 def _wide(array: Any) -> Any:
-    return array.float() if _is_widened(array) else array
-
-
-def _is_widened(array: Any) -> bool:
-    return array.dtype in WIDENED and array.device.type == "cpu"
+    return array.float() if array.dtype in WIDENED and array.device.type == "cpu" else array
 
 
 def _ungrow_and_uncrop(plan: Plan, y: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from upconv._lower._torch._tiles import Tile, is_direct, make_tiles
 from upconv._plan import Plan
 
-__all__ = ["Schedule", "Step", "Window", "additions", "make_schedule"]
+__all__ = ["Run", "Schedule", "Step", "Window", "additions", "make_schedule"]
 
 Ints = tuple[int, ...]
 
@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 
 class Step(NamedTuple):
-    """The columns of rows first:last, (n, g * c, *kernel, rows, ...), and the windows that are added: source, target."""
+    """The columns of rows first:last, (n, g * c, *kernel, rows, ...), and their windows that are added to which."""
 
     first: int
     last: int

@@ -17,7 +17,7 @@ __all__ = ["Tile", "is_direct", "make_tiles"]
 # Bytes of the columns that are made at a time. Products of 64 to 128 channels over 16384 samples take 7.0, 7.7 and 7.9
 # ms (float32) and 16, 15 and 24 (float64) in parts of 2, 4 and 8 MiB along the samples; one of 512 channels over 1024
 # samples with 2304 columns takes 33, 29 and 26 ms in parts along the channels, where each reads all samples (2 cores).
-BY_SAMPLES, BY_CHANNELS = 2**22, 2**23
+BY_SAMPLES, BY_CHANNELS = 2**22, 2**24
 # Bytes of the phases that columns are added to. Whatever is cut for their sake is computed twice where parts overlap.
 PHASES = 2**23
 # Samples of an image from which on each has a product of its own: fewer are too few, and are copied side by side.
@@ -59,9 +59,17 @@ class Tile(NamedTuple):
     @property
     def is_merged(self) -> bool:
         """Whether the samples of all images stand side by side in one product, rather than each in one of its own."""
-        n, g, _ = self.lengths
-        one = self.plan.in_channels == self.plan.groups  # a sum over one channel is no sum
-        return n > 1 and not one and (g > 1 or prod(self.plan.size) < SAMPLES)
+        return self.lengths[0] > 1 and not self.is_depthwise and (self.lengths[1] > 1 or self.is_small)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether an image is too little for a product of its own, which reads the whole weight."""
+        return self.is_wide and prod(self.plan.size) < SAMPLES
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether the product is one by samples: a sum over one channel is no sum."""
+        return self.plan.in_channels == self.plan.groups
 
     def rows(self, itemsize: int) -> int:
         """How many samples of the first axis are taken at a time."""
@@ -88,9 +96,10 @@ def _halved(tile: Tile, itemsize: int) -> Iterator[Tile]:
     columns, phases = tile.columns * itemsize, tile.phases * itemsize
     row = columns // max(1, plan.size[0])
     axis = max(range(plan.rank), key=plan.out.__getitem__)
-    if n > 1 and max(columns, phases) > BY_CHANNELS and not (tile.is_wide and g * c > 1):
+    several = g > 1 and not tile.is_depthwise and not tile.is_small
+    if n > 1 and (several or (max(columns, phases) > BY_CHANNELS and not (tile.is_small and c > 1))):
         halves = _cut(tile, "images")
-    elif g > 1 and max(columns, phases) > BY_CHANNELS:
+    elif g > 1 and max(columns, phases) > BY_SAMPLES:
         halves = _cut(tile, "groups")
     elif c > 1 and (row > BY_CHANNELS or (tile.is_wide and max(columns, phases) > BY_CHANNELS)):
         halves = _cut(tile, "channels")
