@@ -150,7 +150,7 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a transposed convolution and lower it."""
     words = (algorithm, *geometry)
-    seen = look(x, weight, bias) if _EXACT.issuperset(map(type, words)) or _are_exact(words) else None
+    seen = look(x, weight, bias) if _are_exact(words) else None
     known = _CALLS.get((rank, seen, words)) if seen else None
     if known:
         lower, plan, batched = known
@@ -167,7 +167,8 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
 
 def _are_exact(words: tuple[Any, ...]) -> bool:
     """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
-    return all(type(word) in _EXACT or (type(word) is tuple and _are_exact(word)) for word in words)
+    kinds = set(map(type, words))
+    return kinds <= _EXACT or (kinds - {tuple} <= _EXACT and all([_are_exact(w) for w in words if type(w) is tuple]))
 
 
 @_left_as_it_is

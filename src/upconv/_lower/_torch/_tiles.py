@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from upconv._plan import Plan, part
 
@@ -113,10 +113,11 @@ def _halved(tile: Tile, itemsize: int) -> Iterator[Tile]:
 
 
 def _cut(tile: Tile, name: str) -> Iterator[Tile]:
-    whole = getattr(tile, name)
+    whole: slice = getattr(tile, name)
     middle = (whole.start + whole.stop) // 2
-    for start, stop in ((whole.start, middle), (middle, whole.stop)):
-        yield tile._replace(**{name: slice(start, stop)})
+    for half in (slice(whole.start, middle), slice(middle, whole.stop)):
+        halved: dict[str, Any] = {name: half}
+        yield tile._replace(**halved)
 
 
 def _cut_outputs(tile: Tile, axis: int) -> Iterator[Tile]:

@@ -5,7 +5,7 @@ takes one addition for each of its about k/s shifts, and none where the kernel i
 
 On a CPU PyTorch's own op is slow where it has few output channels or many phases, and has no fast path for float64. The
 tiles here are written in place, so whatever is traced, mapped or differentiated in forward mode is left to that op, and
-so are the derivatives in backward mode: on the way back it needs no columns.
+so is the way back: there it adds no columns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from upconv._lower._torch._schedule import additions, make_schedule
 from upconv._lower._torch._tiles import is_direct
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
+__all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
 
 FLOATING = {torch.float32, torch.float64} | WIDENED
 
@@ -41,19 +41,22 @@ def slow(plan: Plan, x: Any) -> str:
         return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
     ins, outs, samples = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.size)
     columns = x.shape[0] * plan.out_channels * prod(plan.kernel) * samples
+    direct, many = is_direct(plan), prod(plan.stride) >= 64
     if x.dtype == torch.float64:
-        # Its own op makes the same columns, and adds them on one thread.
-        if columns < 300_000 or (ins > 1 and ins < 256 and samples < 512):
-            return f"in float64 for {columns} columns of images of {samples} samples: 0.1 ms against 0.01 for few"
+        # PyTorch's own op makes the same columns, but adds them on one thread. Many small windows cost as much.
+        if columns < 300_000:
+            return f"in float64 for {columns} columns: 0.1 ms against 0.01 for few"
+        if not direct and (plan.rank > 2 or not (many or ins == 1 or ins >= 256 or samples >= 512)):
+            return "in float64 for small images: 1.9 ms against 1.2 for 64 channels, 4 x 4 x 4, a kernel of 3 x 3 x 3"
         return ""
-    if ins * columns < 2_000_000:
+    if ins * columns < (10_000_000 if plan.rank > 2 and not direct else 2_000_000):
         return f"for {ins * columns} products: 0.1 ms against 0.01 for few"
     dense, strided = plan.groups == 1, max(plan.stride) > 1
     if outs <= 3 and ins >= 16 and (strided or (plan.rank <= 2 and x.shape[0] * samples >= 4096)):
         return ""  # 12 ms against 3 for 128 channels to 3, of 16 images of 32 x 32
-    if dense and is_direct(plan) and ins * columns >= 15_000_000:
+    if dense and direct and ins * columns >= 15_000_000:
         return ""  # 40 ms against 20 for 128 channels to 64, 128 x 128, each sample to 2 x 2
-    if dense and ins >= 16 and prod(plan.stride) >= 64:
+    if dense and ins >= 16 and many:
         return ""  # 8.0 ms against 6.4 for 21 channels, 32 x 32, a kernel of 16 x 16 at a stride of 8
     if dense and strided and plan.rank <= 2 and ins >= 256 and samples >= 512:
         return ""  # 107 ms against 80 for 512 channels, two images of 32 x 32, a kernel of 3 x 3 at a stride of 2
@@ -85,7 +88,7 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     return scatter(plan, x, weight, bias)
 
 
-class _ConvTranspose(torch.autograd.Function):
+class _ConvTranspose(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         ctx.plan = plan
