@@ -16,7 +16,7 @@ import torch
 
 from upconv._plan import Plan
 
-__all__ = ["WIDENED", "conv", "conv_transpose", "conv_weight", "refusal", "refusal_conv_weight"]
+__all__ = ["WIDENED", "conv", "conv_transpose", "conv_weight", "derivatives", "refusal", "refusal_conv_weight"]
 
 OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 CONVS = (torch.conv1d, torch.conv2d, torch.conv3d)
@@ -83,14 +83,18 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
-    """Ask the backward of the transposed op for the weight's gradient alone: it is differentiable in turn."""
-    dtype = x.dtype
-    x, y = _first(plan, _wide(x)), _first(plan, _wide(y))
-    said = plan.symmetric
-    _, weight, _ = torch.ops.aten.convolution_backward(
-        _ungrow_and_uncrop(plan, y),
-        x,
-        x.new_empty(()).expand(plan.weight_shape),  # for its shape alone
+    """Compute the weight's gradient alone."""
+    shape = x.new_empty(()).expand(plan.weight_shape)  # for its shape alone
+    return derivatives(plan, x, shape, y, by_x=False, by_weight=True)[1]
+
+
+def derivatives(plan: Plan, x: Any, weight: Any, y: Any, *, by_x: bool, by_weight: bool) -> tuple[Any, Any]:
+    """Ask the backward of the transposed op for the gradients by x and by the weight: it is differentiable in turn."""
+    dtype, said = x.dtype, plan.symmetric
+    dx, dweight, _ = torch.ops.aten.convolution_backward(
+        _ungrow_and_uncrop(plan, _first(plan, _wide(y))),
+        _first(plan, _wide(x)),
+        _wide(weight),
         None,
         plan.stride,
         said.padding,
@@ -98,9 +102,9 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         True,  # transposed
         said.output_padding,
         plan.groups,
-        (False, True, False),
+        (by_x, by_weight, False),
     )
-    return weight.to(dtype)
+    return _last(plan, dx.to(dtype)) if by_x else None, dweight.to(dtype) if by_weight else None
 
 
 def _first(plan: Plan, image: Any) -> Any:
@@ -119,6 +123,8 @@ def _wide(array: Any) -> Any:
 def _ungrow_and_uncrop(plan: Plan, y: Any) -> Any:
     """Append zeros for what `_grow_and_crop` takes off, then take off what it appends."""
     said = plan.symmetric
+    if not said.remains:
+        return y
     if any(map(any, said.crop)):
         y = torch.nn.functional.pad(y, tuple(chain.from_iterable(reversed(said.crop))))
     for axis, (front, back) in enumerate(said.grow, start=2):

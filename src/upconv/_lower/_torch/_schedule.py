@@ -39,11 +39,12 @@ class Step(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """The tiles, each with its phases, (n, g * c, *stride, *phase_size), and its steps; the size of both buffers."""
+    """The tiles, each with its phases, (n, g * c, *stride, *phase_size), and its steps; the largest of each kind."""
 
     tiles: tuple[tuple[Tile, Window, tuple[Step, ...]], ...]
     columns: int
     phases: int
+    operand: int
 
 
 class Run(NamedTuple):
@@ -60,14 +61,15 @@ class Run(NamedTuple):
 @lru_cache(maxsize=512)
 def make_schedule(plan: Plan, batch: int, itemsize: int) -> Schedule:
     """Cut a call into tiles, and say what each adds."""
-    tiles, columns, phases = [], 0, 0
+    tiles, columns, phases, operand = [], 0, 0, 0
     for tile in make_tiles(plan, batch, itemsize):
         target = _phases(tile)
         steps = tuple(_steps(tile, target, itemsize))
         tiles.append((tile, target, steps))
         columns = max(columns, *(prod(step.columns.size) for step in steps), 0)
         phases = max(phases, tile.phases)
-    return Schedule(tuple(tiles), columns, phases)
+        operand = max(operand, tile.operand * tile.rows(itemsize) // max(1, tile.plan.size[0]))
+    return Schedule(tuple(tiles), columns, phases, operand)
 
 
 def additions(plan: Plan) -> int:

@@ -46,6 +46,12 @@ class Tile(NamedTuple):
         return prod(self.lengths) * prod(self.plan.kernel) * prod(self.plan.size)
 
     @property
+    def operand(self) -> int:
+        """How many numbers all its samples are, which are copied where they are halves, or images are merged."""
+        n, g, _ = self.lengths
+        return n * g * self.plan.in_channels // self.plan.groups * prod(self.plan.size)
+
+    @property
     def phases(self) -> int:
         """How many numbers these are."""
         return 0 if is_direct(self.plan) else prod(self.lengths) * prod(self.plan.stride) * prod(self.plan.phase_size)
@@ -74,7 +80,8 @@ class Tile(NamedTuple):
     def rows(self, itemsize: int) -> int:
         """How many samples of the first axis are taken at a time."""
         most = BY_CHANNELS if self.is_wide or self.lengths[0] > 1 else BY_SAMPLES
-        return max(1, min(self.plan.size[0], most * self.plan.size[0] // max(1, self.columns * itemsize)))
+        whole = max(1, self.columns, self.operand) * itemsize
+        return max(1, min(self.plan.size[0], most * self.plan.size[0] // whole))
 
 
 def is_direct(plan: Plan) -> bool:
@@ -93,7 +100,7 @@ def make_tiles(plan: Plan, batch: int, itemsize: int) -> Iterator[Tile]:
 def _halved(tile: Tile, itemsize: int) -> Iterator[Tile]:
     """The tile, or those of its halves."""
     plan, (n, g, c) = tile.plan, tile.lengths
-    columns, phases = tile.columns * itemsize, tile.phases * itemsize
+    columns, phases = max(tile.columns, tile.operand) * itemsize, tile.phases * itemsize
     row = columns // max(1, plan.size[0])
     axis = max(range(plan.rank), key=plan.out.__getitem__)
     several = g > 1 and not tile.is_depthwise and not tile.is_small

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch._own import WIDENED, conv, conv_weight
+from upconv._lower._torch._own import WIDENED, conv, conv_weight, derivatives
 from upconv._lower._torch._own import conv_transpose as own_op
 from upconv._lower._torch._own import refusal as own_refusal
 from upconv._lower._torch._scatter import scatter
@@ -44,7 +44,7 @@ def slow(plan: Plan, x: Any) -> str:
     direct, many = is_direct(plan), prod(plan.stride) >= 64
     if x.dtype == torch.float64:
         # PyTorch's own op makes the same columns, but adds them on one thread. Many small windows cost as much.
-        if columns < 300_000:
+        if columns < (100_000 if many else 300_000):
             return f"in float64 for {columns} columns: 0.1 ms against 0.01 for few"
         if not direct and (plan.rank > 2 or not (many or ins == 1 or ins >= 256 or samples >= 512)):
             return "in float64 for small images: 1.9 ms against 1.2 for 64 channels, 4 x 4 x 4, a kernel of 3 x 3 x 3"
@@ -54,7 +54,7 @@ def slow(plan: Plan, x: Any) -> str:
     dense, strided = plan.groups == 1, max(plan.stride) > 1
     if outs <= 3 and ins >= 16 and (strided or (plan.rank <= 2 and x.shape[0] * samples >= 4096)):
         return ""  # 12 ms against 3 for 128 channels to 3, of 16 images of 32 x 32
-    if dense and direct and ins * columns >= 15_000_000:
+    if dense and direct and plan.rank <= 2 and ins * columns >= 15_000_000:
         return ""  # 40 ms against 20 for 128 channels to 64, 128 x 128, each sample to 2 x 2
     if dense and ins >= 16 and many:
         return ""  # 8.0 ms against 6.4 for 21 channels, 32 x 32, a kernel of 16 x 16 at a stride of 8
@@ -73,10 +73,10 @@ def reason(plan: Plan) -> str:
 
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
-    """The columns of a tile, and the phases that they are added to."""
-    itemsize = max(4, itemsize)
-    schedule = make_schedule(plan, batch, itemsize)
-    return (schedule.columns + schedule.phases) * itemsize
+    """The columns of a tile, and the phases that they are added to; of halves, a tile and the weight in float32 too."""
+    schedule = make_schedule(plan, batch, max(4, itemsize))
+    widened = schedule.operand + prod(plan.weight_shape) if itemsize < 4 else 0
+    return (schedule.columns + schedule.phases + widened) * max(4, itemsize)
 
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -98,12 +98,8 @@ class _ConvTranspose(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, y: Any) -> Any:
         (x, weight), (_, by_x, by_weight, by_bias) = ctx.saved_tensors, ctx.needs_input_grad
-        return (
-            None,
-            conv(ctx.plan, y, weight, None) if by_x else None,
-            conv_weight(ctx.plan, x, y) if by_weight else None,
-            _channels(ctx.plan, y) if by_bias else None,
-        )
+        dx, dweight = derivatives(ctx.plan, x, weight, y, by_x=by_x, by_weight=by_weight)
+        return None, dx, dweight, _channels(ctx.plan, y) if by_bias else None
 
 
 def _channels(plan: Plan, image: Any) -> Any:
