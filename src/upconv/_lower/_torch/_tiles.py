@@ -100,17 +100,17 @@ def make_tiles(plan: Plan, batch: int, itemsize: int) -> Iterator[Tile]:
 def _halved(tile: Tile, itemsize: int) -> Iterator[Tile]:
     """The tile, or those of its halves."""
     plan, (n, g, c) = tile.plan, tile.lengths
-    columns, phases = max(tile.columns, tile.operand) * itemsize, tile.phases * itemsize
-    row = columns // max(1, plan.size[0])
+    columns, operand, phases = (number * itemsize for number in (tile.columns, tile.operand, tile.phases))
+    size, most = max(1, plan.size[0]), max(columns, phases)
     axis = max(range(plan.rank), key=plan.out.__getitem__)
     several = g > 1 and not tile.is_depthwise and not tile.is_small
-    if n > 1 and (several or (max(columns, phases) > BY_CHANNELS and not (tile.is_small and c > 1))):
+    if n > 1 and (several or operand > BY_CHANNELS or (most > BY_CHANNELS and not (tile.is_small and c > 1))):
         halves = _cut(tile, "images")
-    elif g > 1 and max(columns, phases) > BY_SAMPLES:
+    elif g > 1 and max(most, operand) > BY_SAMPLES:
         halves = _cut(tile, "groups")
-    elif c > 1 and (row > BY_CHANNELS or (tile.is_wide and max(columns, phases) > BY_CHANNELS)):
+    elif c > 1 and (columns // size > BY_CHANNELS or (tile.is_wide and most > BY_CHANNELS)):
         halves = _cut(tile, "channels")
-    elif (row > BY_CHANNELS or phases > PHASES) and plan.out[axis] > plan.stride[axis]:
+    elif (max(columns, operand) // size > BY_CHANNELS or phases > PHASES) and plan.out[axis] > plan.stride[axis]:
         halves = _cut_outputs(tile, axis)
     else:
         yield tile
