@@ -128,7 +128,7 @@ def _cut(tile: Tile, name: str) -> Iterator[Tile]:
 
 
 def _cut_outputs(tile: Tile, axis: int) -> Iterator[Tile]:
-    # At a multiple of the stride, so that the phases stay what they are.
+    # At a multiple of the stride: where the kernel is the stride, there is nothing to add in either half.
     n, s = tile.plan.out[axis], tile.plan.stride[axis]
     middle = max(s, n // 2 // s * s)
     for start, stop in ((0, middle), (middle, n)):
