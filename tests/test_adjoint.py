@@ -194,7 +194,13 @@ def test_the_pair_with_the_same_words(plain, size, padding):
 
 
 # Convolutions that multiply by the zeros that they append: what is not finite may reach every border.
-APPEND_ZEROS = {("torch", "native"), ("jax", "overlap_add"), ("jax", "native"), ("jax", "lhs_dilation")}
+APPEND_ZEROS = {
+    ("torch", "overlap_add"),
+    ("torch", "native"),
+    ("jax", "overlap_add"),
+    ("jax", "native"),
+    ("jax", "lhs_dilation"),
+}
 
 ILL = [(operand, value) for operand in range(2) for value in (np.nan, np.inf)]
 

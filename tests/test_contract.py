@@ -79,7 +79,7 @@ def test_explain_tells_what_runs(plain, library, algorithm):
     for line in ("library", "algorithm", "reason", "output shape", "workspace"):
         assert line in str(found)
     auto = upconv.explain(*arrays, **CASE.arguments)
-    assert auto.algorithm == library.algorithms[0]
+    assert auto.algorithm == ("native" if library.name == "torch" else library.algorithms[0])  # a small call
 
 
 def test_explain_says_why_the_first_choice_does_not_run(plain, library):
@@ -93,12 +93,13 @@ def test_explain_says_why_the_first_choice_does_not_run(plain, library):
 
 
 def test_explain_says_why_the_first_choice_is_not_the_fastest(plain, library):
-    if library.name != "jax":
+    said = {"jax": "overlap_add is slower at stride 1", "torch": "overlap_add is slower in float64 for 4032 columns"}
+    if library.name not in said:
         pytest.skip(f"the first choice of {library.name} is never slow")
     x, weight = plain.make(np.ones((1, 4, 6, 7))), plain.make(np.ones((4, 8, 3, 4)))
     found = upconv.explain(x, weight)
     assert found.algorithm == "native"
-    assert "overlap_add is slower at stride 1" in found.reason
+    assert said[library.name] in found.reason
     assert upconv.explain(x, weight, algorithm="overlap_add").algorithm == "overlap_add"
 
 

@@ -22,7 +22,13 @@ BATCHES = (8, 9, 11)
 def dynamo(torch):
     """Dynamo and upconv without what they know already; to compile one function twice is an error."""
     torch._dynamo.reset()
-    for memory in (_dispatch._PLANS, _libraries._OWNERS, _libraries._LOWERINGS, _libraries._DTYPE_NAMES):
+    for memory in (
+        _dispatch._PLANS,
+        _dispatch._CALLS,
+        _libraries._OWNERS,
+        _libraries._LOWERINGS,
+        _libraries._DTYPE_NAMES,
+    ):
         memory.clear()
     with torch._dynamo.config.patch(error_on_recompile=True):
         yield torch._dynamo
@@ -46,7 +52,9 @@ def test_one_graph(torch, dynamo, case, algorithm, data_format):
     function = call(case, algorithm, data_format)
     x, weight, bias = draw(torch, case, data_format=data_format)
     compiled = torch.compile(function, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(x, weight, bias), function(x, weight, bias), rtol=0, atol=0)
+    # PyTorch's own op stands in for overlap_add, which adds in another order.
+    exact = {} if algorithm == "overlap_add" else {"rtol": 0, "atol": 0}
+    torch.testing.assert_close(compiled(x, weight, bias), function(x, weight, bias), **exact)
 
 
 def test_one_graph_without_batch_and_bias(torch, dynamo, algorithm):

@@ -8,7 +8,7 @@ import sys
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import Library, remembers
-from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm
+from upconv._operands import autocast, autocasts, common_library, look, no_autocast, refuse_algorithm
 from upconv._plan import Plan
 from upconv._route import Route, route
 
@@ -32,7 +32,10 @@ __all__ = [
 # A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
 # threads may both make a plan: they are equal, and the later one stays.
 _PLANS: dict[Any, Plan] = {}
-_PLANS_KEPT = 4096
+_KEPT = 4096
+# What a transposed convolution came to: the second like it is looked up whole.
+_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
+_EXACT = frozenset((int, str, type(None)))
 
 
 def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
@@ -42,10 +45,14 @@ def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
     plan = _PLANS.get(key)
     if plan is None:
         plan = make(*key[1:])
-        if len(_PLANS) >= _PLANS_KEPT:
-            _PLANS.clear()
-        _PLANS[key] = plan
+        _keep(_PLANS, key, plan)
     return plan
+
+
+def _keep(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(memory) >= _KEPT:
+        memory.clear()
+    memory[key] = value
 
 
 def _constant(value: Any) -> Any:
@@ -142,12 +149,30 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 @_left_as_it_is
 def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a transposed convolution and lower it."""
+    words = (algorithm, *geometry)
+    seen = look(x, weight, bias) if _are_exact(words) else None
+    known = _CALLS.get((rank, seen, words)) if seen else None
+    if known:
+        lower, plan, batched = known
+        return lower(plan, x, weight, bias) if batched else _lower(lower, plan, batched, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, algorithm, *geometry)
-    library, plan, batched, found = resolve(rank, x, weight, bias, algorithm, *geometry)
+    library, plan, batched, found = resolve(rank, x, weight, bias, *words)
+    if seen:
+        _keep(_CALLS, (rank, seen, words), (found.lower, plan, batched))
     return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+
+
+def _are_exact(words: tuple[Any, ...]) -> bool:
+    """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
+    if _EXACT.issuperset(map(type, words)):
+        return True
+    for word in words:  # noqa: SIM110  a generator takes a microsecond more
+        if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):
+            return False
+    return True
 
 
 @_left_as_it_is

@@ -66,7 +66,7 @@ LIBRARIES = (
         "torch",
         module="torch",
         array="Tensor",
-        algorithms=("native", "generic"),
+        algorithms=("overlap_add", "native", "generic"),
         # PyTorch has no matmul for uint16 to uint64.
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, "uint8"),
         tested="CI",

@@ -6,6 +6,7 @@ Only the class and the attributes of an array are looked at, never a value, so a
 from __future__ import annotations
 
 import sys
+from operator import attrgetter
 
 from upconv._libraries import LIBRARIES, Library, dtype_name, owner
 
@@ -15,7 +16,29 @@ if TYPE_CHECKING:
 
     from upconv._route import Route
 
-__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "no_autocast", "refuse_algorithm"]
+__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "look", "no_autocast", "refuse_algorithm"]
+
+# All that a call looks at in a PyTorch tensor, but for autocast; a subclass may have more.
+_TENSOR = attrgetter("shape", "dtype", "device", "layout")
+
+
+def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
+    """Return what calls have in common that are checked and routed alike; None for arrays that are not PyTorch's own.
+
+    Of a small call on PyTorch, checks and routes would take most of the time.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.compiler.is_compiling():
+        return None
+    state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
+    if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001
+        return None
+    own = torch.Tensor, torch.nn.Parameter
+    if type(x) not in own or type(weight) not in own:
+        return None
+    if bias is None:
+        return _TENSOR(x), _TENSOR(weight)
+    return (_TENSOR(x), _TENSOR(weight), _TENSOR(bias)) if type(bias) in own else None
 
 
 def autocasts(x: Any) -> bool:

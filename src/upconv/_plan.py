@@ -43,19 +43,24 @@ class Plan(
     namedtuple(
         "Plan",
         "in_channels out_channels groups size kernel stride dilation lo hi channels_last "
-        "rank out sample_shape image_shape weight_shape is_empty phase_size taps symmetric",
+        "rank out sample_shape image_shape weight_shape is_empty phase_size symmetric",
     )
 ):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
 
-    Everything is filled in by `make_plan` rather than computed on demand: `functools.cached_property` takes a lock on
-    Python 3.11, and `torch.compile` cannot trace a lock.
+    Everything short is filled in by `make_plan` rather than computed on demand: `functools.cached_property` takes a
+    lock on Python 3.11, and `torch.compile` cannot trace a lock.
     """
 
     __slots__ = ()
 
     def __hash__(self) -> int:
-        return hash(self[:10])  # what follows is derived, and long where the kernel is
+        return hash(self[:10])  # what follows is derived
+
+    @property
+    def taps(self) -> tuple[tuple[Tap, ...], ...]:
+        """The taps of each axis. Made anew: of a kernel of 1024 that takes 4 ms, and not every lowering asks."""
+        return tuple(map(_taps, self.size, self.kernel, self.stride, self.dilation, self.out, self.lo))
 
 
 def full_size(i: int, k: int, s: int, d: int) -> int:
@@ -98,7 +103,6 @@ def make_plan(
         # Most libraries' own ops refuse an image without samples, or size it otherwise.
         is_empty=not all((in_channels, out_channels, *size, *out)),
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
-        taps=tuple(_taps(*axis) for axis in axes),
         symmetric=_symmetric(stride, dilation, lo, hi),
     )
 

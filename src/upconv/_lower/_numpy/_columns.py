@@ -60,7 +60,7 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
-    """Add all tiles to the weight: each thread to channels of its own, or where they are few, each to its own weight."""
+    """Add all tiles to the weight: each thread to channels of its own, or to a weight of its own where they are few."""
     if not np.isfinite(x).all():
         return conv_weight_by_tap(plan, x, y)
     weight = np.zeros(plan.weight_shape, work_dtype(x.dtype))

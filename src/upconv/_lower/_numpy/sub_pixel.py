@@ -35,7 +35,7 @@ FEW = 512
 
 
 class Run(NamedTuple):
-    """Phases of one axis, from ``first`` on, that taps tap, tap + step, ... reach with ``shifts``; the next, tap + 1."""
+    """Phases of one axis that the same shifts reach: ``first`` by taps tap, tap + step, ...; the next by tap + 1, ..."""
 
     first: int
     phases: int
