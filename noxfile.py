@@ -81,7 +81,7 @@ def examples(session):
 @nox.session(name="tests-bare")
 def tests_bare(session):
     """NumPy and nothing else: whatever is optional must be missed with a reason."""
-    session.install(*PINS, "pytest", "pytest-xdist", "hypothesis", ".[numpy]")
+    session.install(*PINS, "pytest", "pytest-xdist", "hypothesis", "numpy", ".")
     # Without the two longest, which need nothing that is optional: they ran in tests-numpy.
     long = ("--ignore=tests/test_adjoint.py", "--ignore=tests/test_tiles.py")
     session.run(*PYTEST, *long, *session.posargs)

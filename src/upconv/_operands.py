@@ -20,15 +20,22 @@ __all__ = ["autocast", "autocasts", "common_library", "like_the_result", "look",
 
 # All that a call looks at in a PyTorch tensor, but for autocast; a subclass may have more.
 _TENSOR = attrgetter("shape", "dtype", "device", "layout")
+_ARRAY = attrgetter("shape", "dtype")  # and in an array of NumPy itself
 
 
 def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
-    """Return what calls have in common that are checked and routed alike; None for arrays that are not PyTorch's own.
+    """Return what calls have in common that are checked and routed alike; None for arrays that may have more to check.
 
-    Of a small call on PyTorch, checks and routes would take most of the time.
+    Of a small call on NumPy or PyTorch, checks and routes would take most of the time.
     """
-    torch = sys.modules.get("torch")
-    if torch is None or torch.compiler.is_compiling():
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    if torch is not None and torch.compiler.is_compiling():
+        return None
+    if numpy is not None and type(x) is numpy.ndarray:
+        if type(weight) is not numpy.ndarray or type(bias) not in (numpy.ndarray, type(None)):
+            return None
+        return _ARRAY(x), _ARRAY(weight), bias if bias is None else _ARRAY(bias)
+    if torch is None:
         return None
     state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
     if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001

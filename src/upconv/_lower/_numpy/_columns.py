@@ -23,8 +23,8 @@ import numpy as np
 from upconv._lower._numpy._by_tap import conv_by_tap, conv_weight_by_tap
 from upconv._lower._numpy._grid import ALL, halves_of_input, work_dtype
 from upconv._lower._numpy._operands import Operands, grouped
-from upconv._lower._numpy._schedule import Schedule, make_schedule, too_long
-from upconv._lower._numpy._threads import buffer, cores, side_by_side
+from upconv._lower._numpy._schedule import LONGEST_ROW, Schedule, make_schedule, too_long
+from upconv._lower._numpy._threads import THREADS, buffer, cores, side_by_side
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_weight"]
@@ -85,34 +85,29 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     return weight.astype(x.dtype, copy=False)
 
 
-def _tiles(of: Operands) -> Iterator[_Tile]:
-    """Tiles of images, groups and rows; halves of x where a row is too long, or where there would be one tile."""
-    schedule = make_schedule(of.plan, len(of.x), of.weight.dtype.itemsize)
-    images, groups, _, rows = schedule.tile
-    cut = too_long(of.plan, of.weight.dtype.itemsize)
-    if cut is None and (len(of.x), *of.x.shape[1:2], of.plan.size[0]) == (images, groups, rows):
-        longest = max(range(of.plan.rank), key=of.plan.size.__getitem__)
-        cut = longest if of.x.size * of.weight[0, 0].size > SHARED and of.plan.size[longest] > 1 else None
-        if cut is not None:
-            for plan, inputs in halves_of_input(of.plan, cut):
-                half = of._replace(plan=plan, x=of.x[(*(ALL,) * (cut + 3), inputs)])
-                schedule = make_schedule(plan, len(of.x), of.weight.dtype.itemsize)
-                yield _Tile(schedule, half, slice(0, None), 0, plan.size[0])
-            return
-    if cut is not None and of.plan.size[cut] > 1:
-        for plan, inputs in halves_of_input(of.plan, cut):
-            yield from _tiles(of._replace(plan=plan, x=of.x[(*(ALL,) * (cut + 3), inputs)]))
+def _tiles(of: Operands, *, share: bool = True) -> Iterator[_Tile]:
+    """Tiles of images, groups and rows; those of two halves of x, where a row is too long, or one tile is all."""
+    plan, (batch, groups, ins), itemsize = of.plan, of.x.shape[:3], of.weight.dtype.itemsize
+    schedule = make_schedule(plan, batch, itemsize)
+    row = ins * prod(plan.size[1:]) * itemsize
+    left = max(1, LONGEST_ROW // row)  # what a product gives is a tile, too
+    n = min(schedule.tile.images, left)
+    g = min(schedule.tile.groups, max(1, left // n))
+    rows = min(schedule.tile.rows, max(1, left // (n * g)))
+    cut = too_long(plan, itemsize)
+    if cut is None and row > LONGEST_ROW:
+        cut = max(range(1, plan.rank), key=plan.size.__getitem__)
+    if cut is None and share and (n, g, rows) == (batch, groups, plan.size[0]):
+        macs = of.x.size * prod(of.weight.shape[2:])
+        cut = max(range(plan.rank), key=plan.size.__getitem__) if macs > THREADS else None
+    if cut is not None and plan.size[cut] > 1:
+        for half, inputs in halves_of_input(plan, cut):
+            yield from _tiles(of._replace(plan=half, x=of.x[(*(ALL,) * (cut + 3), inputs)]), share=False)
         return
-    for n, g, p in product(
-        range(0, len(of.x), images), range(0, of.x.shape[1], groups), range(0, of.plan.size[0], rows)
-    ):
-        ours = slice(g, g + groups)
-        some = of._replace(x=of.x[n : n + images, ours], weight=of.weight[ours], out=of.out[n : n + images, ours])
-        yield _Tile(schedule, some, ours, p, min(rows, of.plan.size[0] - p))
-
-
-# Multiply-adds from which one tile is divided in two.
-SHARED = 4_000_000
+    for image, group, p in product(range(0, batch, n), range(0, groups, g), range(0, plan.size[0], rows)):
+        images, ours = slice(image, image + n), slice(group, group + g)
+        some = of._replace(x=of.x[images, ours], weight=of.weight[ours], out=of.out[images, ours])
+        yield _Tile(schedule, some, ours, p, min(rows, plan.size[0] - p))
 
 
 def _conv_tile(tile: _Tile, fill: Any) -> None:

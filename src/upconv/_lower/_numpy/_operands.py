@@ -10,7 +10,7 @@ import numpy as np
 from upconv._lower._numpy._grid import ALL, Index, trim, work_dtype
 from upconv._plan import Plan, make_plan
 
-__all__ = ["Operands", "grouped", "operands"]
+__all__ = ["Operands", "grouped", "lifted", "operands"]
 
 
 class Operands(NamedTuple):
@@ -41,7 +41,7 @@ def grouped(plan: Plan, x: Any, weight: Any, bias: Any, y: Any) -> Operands:
     """View what of x and of the weight reaches y."""
     work = work_dtype(x.dtype)
     image, out = (np.moveaxis(a, -1, 1) if plan.channels_last else np.asarray(a) for a in (x, y))
-    ours, inputs, taps = _lifted(plan)
+    ours, inputs, taps = lifted(plan)
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
     return Operands(
         ours,
@@ -53,7 +53,7 @@ def grouped(plan: Plan, x: Any, weight: Any, bias: Any, y: Any) -> Operands:
 
 
 @lru_cache(maxsize=512)
-def _lifted(plan: Plan) -> tuple[Plan, Index, Index]:
+def lifted(plan: Plan) -> tuple[Plan, Index, Index]:
     """Trim the plan, and take a line for an image of one row."""
     plan, inputs, taps = trim(plan)
     if plan.rank == 1:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from upconv._lower._numpy._grid import ALL, Index, grid_of, kept
 from upconv._plan import Plan
 
-__all__ = ["Addition", "Place", "Schedule", "Tile", "make_schedule", "row_bytes", "too_long"]
+__all__ = ["LONGEST_ROW", "Addition", "Place", "Schedule", "Tile", "make_schedule", "row_bytes", "too_long"]
 
 # Columns and window of a tile: one that stays in the L2 cache is best where the product takes long. Where its input
 # channels are fewer than MANY, additions take as long, and the fewer and longer they are, the less two threads wait for
@@ -24,6 +24,8 @@ __all__ = ["Addition", "Place", "Schedule", "Tile", "make_schedule", "row_bytes"
 TILE_BYTES = 1 << 20
 FEW_CHANNELS_TIMES = 4
 MANY = 64
+# A row of one channel that is longer is divided first.
+LONGEST_ROW = FEW_CHANNELS_TIMES * TILE_BYTES
 # Rows of a product, channels times taps, before fewer rows of the image are taken than there are, and its positions,
 # before one image is enough: with fewer, BLAS spends its time on packing the other operand.
 FEW = 256
@@ -74,7 +76,7 @@ class Schedule(NamedTuple):
 
 def too_long(plan: Plan, itemsize: int) -> int | None:
     """The longest axis but the first if one row of one channel is more than a tile."""
-    if row_bytes(plan, itemsize) <= FEW_CHANNELS_TIMES * TILE_BYTES:
+    if row_bytes(plan, itemsize) <= LONGEST_ROW:
         return None
     axis = max(range(1, plan.rank), key=plan.out.__getitem__)
     return axis if plan.out[axis] > plan.stride[axis] else None

@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["buffer", "cores", "side_by_side"]
+__all__ = ["THREADS", "buffer", "cores", "side_by_side"]
 
 # Each thread has a tile of its own, and all of them are to stay below 32 MiB.
 MOST_THREADS = 4
+# Multiply-adds of a call from which it is worth waking a thread, which takes some 50 microseconds.
+THREADS = 4_000_000
 # What a thread keeps for its next call: fresh pages cost more than the sums in them.
 KEPT_BYTES = 6 << 20
 

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from upconv._lower._numpy import overlap_add
-from upconv._lower._numpy._grid import ALL, grid_of, kept, trim
-from upconv._lower._numpy._operands import Operands, operands
+from upconv._lower._numpy._grid import ALL, grid_of, kept
+from upconv._lower._numpy._operands import Operands, lifted, operands
 from upconv._lower._numpy._threads import buffer, cores, side_by_side
+from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
@@ -34,8 +34,8 @@ TILE_BYTES = 4 << 20
 FEW = 512
 
 
-class Run(NamedTuple):
-    """Phases of one axis that the same shifts reach: ``first`` by taps tap, tap + step, ...; the next by tap + 1, ..."""
+class _Run(NamedTuple):
+    """Phases of one axis that the same shifts reach: ``first`` by taps tap, tap + step, ...; next by tap + 1, ..."""
 
     first: int
     phases: int
@@ -46,12 +46,12 @@ class Run(NamedTuple):
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take all that has something to multiply."""
-    return "nothing to multiply" if plan.is_empty or not all(trim(plan)[0].size) else ""
+    return "nothing to multiply" if plan.is_empty or not all(lifted(plan)[0].size) else ""
 
 
 def slow(plan: Plan, x: Any) -> str:
     """Say where overlap-add is faster, on two cores with OpenBLAS."""
-    plan = trim(plan)[0]
+    plan = lifted(plan)[0]
     grid, outs = grid_of(plan), plan.out_channels // plan.groups
     if grid == plan.size:
         return "no two taps meet"
@@ -81,7 +81,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Divide the call into tiles of rows of the grid."""
     if not np.isfinite(weight).all():
-        return overlap_add.conv_transpose(plan, x, weight, bias)
+        return overlap_add(plan, x, weight, bias)
     y, of = operands(plan, x, weight, bias)
     if of is None:
         return y
@@ -104,11 +104,11 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 
 @lru_cache(maxsize=512)
-def _classes(plan: Plan) -> tuple[tuple[Run, ...], ...]:
+def _classes(plan: Plan) -> tuple[tuple[_Run, ...], ...]:
     """Phases that the same shifts reach, on every axis: one product for each."""
 
-    def runs(k: int, s: int, d: int) -> list[Run]:
-        found: list[Run] = []
+    def runs(k: int, s: int, d: int) -> list[_Run]:
+        found: list[_Run] = []
         step = s // gcd(s, d)  # taps so far apart have one phase
         for tap in sorted(range(min(k, step)), key=lambda a: a * d % s):
             shifts = tuple(a * d // s for a in range(tap, k, step))
@@ -116,13 +116,13 @@ def _classes(plan: Plan) -> tuple[tuple[Run, ...], ...]:
             if d == 1 and last and last.shifts == shifts:
                 found[-1] = last._replace(phases=last.phases + 1)
             else:
-                found.append(Run(tap * d % s, 1, tap, step, shifts))
+                found.append(_Run(tap * d % s, 1, tap, step, shifts))
         return found
 
     return tuple(product(*map(runs, plan.kernel, plan.stride, plan.dilation)))
 
 
-def _matrix(weight: Any, runs: tuple[Run, ...]) -> Any:
+def _matrix(weight: Any, runs: tuple[_Run, ...]) -> Any:
     """Return (groups, C_in * shifts, phases * C_out), from (groups, C_in, C_out, *kernel)."""
     rank, strides = len(runs), weight.strides
     first = weight[(ALL, ALL, ALL, *(slice(run.tap, None) for run in runs))]
@@ -175,7 +175,7 @@ def _laid(plan: Plan, x: Any, q: int, rows: int, pitch: list[int], work: Any) ->
     return flat, margin
 
 
-def _interleave(plan: Plan, runs: tuple[Run, ...], found: Any, out: Any, q: int) -> None:
+def _interleave(plan: Plan, runs: tuple[_Run, ...], found: Any, out: Any, q: int) -> None:
     """Write phases, (*phases, C_out, rows, *grid[1:], N), to their places in the output, (N, C_out, *out)."""
     rank = plan.rank
     samples = [slice(q, q + found.shape[rank + 1]), *map(slice, (0,) * (rank - 1), found.shape[rank + 2 : -1])]
