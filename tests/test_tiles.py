@@ -16,13 +16,12 @@ def small_tiles(request, library, monkeypatch):
     """Tiles of a size, on threads however little there is to do, and no table in their place."""
     if library.name != "numpy":
         pytest.skip(f"{library.name} has no lowering in tiles")
-    from upconv._lower._numpy import _columns, _few, _schedule, _window, sub_pixel
+    from upconv._lower._numpy import _columns, _few, _operands, _schedule, sub_pixel
 
     monkeypatch.setattr(_schedule, "TILE_BYTES", request.param)
     monkeypatch.setattr(sub_pixel, "TILE_BYTES", request.param)
     monkeypatch.setattr(_few, "MOST", 0)
-    monkeypatch.setattr(_window, "THREADS", 0)
-    monkeypatch.setattr(_columns, "THREADS", 0)
+    monkeypatch.setattr(_operands, "THREADS", 0)
     monkeypatch.setattr(_schedule, "LONGEST_ROW", 4 * request.param)
     monkeypatch.setattr(_columns, "LONGEST_ROW", 4 * request.param)
     _schedule.make_schedule.cache_clear()

@@ -22,9 +22,9 @@ import numpy as np
 
 from upconv._lower._numpy._by_tap import conv_by_tap, conv_weight_by_tap
 from upconv._lower._numpy._grid import ALL, halves_of_input, work_dtype
-from upconv._lower._numpy._operands import Operands, grouped
+from upconv._lower._numpy._operands import Operands, grouped, is_finite
 from upconv._lower._numpy._schedule import LONGEST_ROW, Schedule, make_schedule, too_long
-from upconv._lower._numpy._threads import THREADS, buffer, cores, side_by_side
+from upconv._lower._numpy._threads import buffer, cores, side_by_side
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_weight"]
@@ -47,7 +47,7 @@ class _Tile(NamedTuple):
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Fill x, a tile at a time, from all output channels."""
-    if not np.isfinite(weight).all():
+    if not is_finite(weight):
         return conv_by_tap(plan, y, weight, bias)
     x = np.empty((len(y), *plan.sample_shape), y.dtype)
     of = grouped(plan, x, weight, None, y)
@@ -55,13 +55,13 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     if of.x.size < x.size or not of.out.size or not of.x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
     if of.x.size and of.out.size:
-        side_by_side(partial(_conv_tile, tile, fill) for tile in _tiles(of))
+        side_by_side((partial(_conv_tile, tile, fill) for tile in _tiles(of)), wake=of.is_much())
     return x
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Add all tiles to the weight: each thread to channels of its own, or to a weight of its own where they are few."""
-    if not np.isfinite(x).all():
+    if not is_finite(x):
         return conv_weight_by_tap(plan, x, y)
     weight = np.zeros(plan.weight_shape, work_dtype(x.dtype))
     of = grouped(plan, x, weight, None, y)
@@ -71,16 +71,14 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         channels = [slice(c, min(c + step, outs)) for c in range(0, outs, step)]
         groups = {tile.groups.start: tile.groups for tile in tiles}
         if len(channels) * len(groups) >= cores():
-            side_by_side(
-                partial(_conv_weight_tiles, [t for t in tiles if t.groups == ours], [some], of.weight)
-                for ours in groups.values()
-                for some in channels
-            )
+            by_group = ([t for t in tiles if t.groups == ours] for ours in groups.values())
+            tasks = [partial(_conv_weight_tiles, some, [c], of.weight) for some in by_group for c in channels]
+            side_by_side(tasks, wake=of.is_much())
         else:
             other = np.zeros_like(of.weight)
-            side_by_side(
-                partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in enumerate((of.weight, other))
-            )
+            shares = enumerate((of.weight, other))
+            tasks = [partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in shares]
+            side_by_side(tasks, wake=of.is_much())
             of.weight[...] += other
     return weight.astype(x.dtype, copy=False)
 
@@ -98,8 +96,7 @@ def _tiles(of: Operands, *, share: bool = True) -> Iterator[_Tile]:
     if cut is None and row > LONGEST_ROW:
         cut = max(range(1, plan.rank), key=plan.size.__getitem__)
     if cut is None and share and (n, g, rows) == (batch, groups, plan.size[0]):
-        macs = of.x.size * prod(of.weight.shape[2:])
-        cut = max(range(plan.rank), key=plan.size.__getitem__) if macs > THREADS else None
+        cut = max(range(plan.rank), key=plan.size.__getitem__) if of.is_much() else None
     if cut is not None and plan.size[cut] > 1:
         for half, inputs in halves_of_input(plan, cut):
             yield from _tiles(of._replace(plan=half, x=of.x[(*(ALL,) * (cut + 3), inputs)]), share=False)

@@ -14,9 +14,9 @@ from upconv._plan import Plan
 
 __all__ = ["few", "is_few"]
 
-# Entries of the table: outputs, each with the taps of one phase; of one image, and of all of them. On a 5x7 image with two
-# channels (2160 entries) this takes 36 microseconds and tiles 109, on 12x13 with three (5400) 62 and 81, on 16x17 with
-# four (14280) 107 and 91.
+# Entries of the table: outputs, each with the taps of one phase; of one image, and of all of them. On a 5x7 image with
+# two channels (2160 entries) this takes 36 microseconds and tiles 109, on 12x13 with three (5400) 62 and 81, on 16x17
+# with four (14280) 107 and 91.
 MOST = 4096
 MOST_OF_ALL = 8192
 

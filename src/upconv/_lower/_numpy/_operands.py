@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,11 @@ import numpy as np
 from upconv._lower._numpy._grid import ALL, Index, trim, work_dtype
 from upconv._plan import Plan, make_plan
 
-__all__ = ["Operands", "grouped", "lifted", "operands"]
+__all__ = ["Operands", "grouped", "is_finite", "lifted", "operands"]
+
+# Multiply-adds, and how many of them take as long as to write a column, and to add it.
+THREADS = 4_000_000
+COLUMN = 16
 
 
 class Operands(NamedTuple):
@@ -25,6 +30,11 @@ class Operands(NamedTuple):
     def background(self, axes: int) -> Any:
         """The bias before as many axes, or zero."""
         return 0 if self.bias is None else self.bias.reshape(*self.bias.shape, *(1,) * axes)
+
+    def is_much(self) -> bool:
+        """Whether there is enough to do for it to be worth waking a thread, which takes some 50 microseconds."""
+        macs = len(self.x) * prod(self.plan.size) * self.weight.size
+        return macs * (1 + COLUMN / self.x.shape[2]) > THREADS
 
 
 def operands(plan: Plan, x: Any, weight: Any, bias: Any) -> tuple[Any, Operands | None]:
@@ -70,3 +80,11 @@ def lifted(plan: Plan) -> tuple[Plan, Index, Index]:
             channels_last=plan.channels_last,
         )
     return plan, inputs, taps
+
+
+def is_finite(array: Any) -> bool:
+    """Whether no element is infinite or a NaN."""
+    if array.dtype.kind not in "fc" or not array.flags.c_contiguous:
+        return bool(np.isfinite(array).all())
+    line = array.reshape(-1)
+    return bool(np.isfinite(np.vdot(line, line))) or bool(np.isfinite(array).all())  # the first writes nothing

@@ -19,12 +19,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["THREADS", "buffer", "cores", "side_by_side"]
+__all__ = ["buffer", "cores", "side_by_side"]
 
 # Each thread has a tile of its own, and all of them are to stay below 32 MiB.
 MOST_THREADS = 4
-# Multiply-adds of a call from which it is worth waking a thread, which takes some 50 microseconds.
-THREADS = 4_000_000
 # What a thread keeps for its next call: fresh pages cost more than the sums in them.
 KEPT_BYTES = 6 << 20
 
@@ -90,10 +88,10 @@ def cores() -> int:
     return min(MOST_THREADS, _blas.threads())
 
 
-def side_by_side(tasks: Iterable[Callable[[], None]]) -> None:
-    """Run all tasks, on this thread and on others."""
+def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
+    """Run all tasks on this thread, and where it is worth waking them, on others."""
     left = deque(tasks)
-    threads = min(len(left), cores()) if len(left) > 1 else 1
+    threads = min(len(left), cores()) if wake else 1
     if threads < 2:
         _run(left)
         return

@@ -23,7 +23,7 @@ from upconv._lower._numpy._few import few, is_few
 from upconv._lower._numpy._grid import ALL, halves
 from upconv._lower._numpy._operands import Operands, lifted, operands
 from upconv._lower._numpy._schedule import Schedule, make_schedule, row_bytes, too_long
-from upconv._lower._numpy._threads import THREADS, buffer, cores, side_by_side
+from upconv._lower._numpy._threads import buffer, cores, side_by_side
 from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "workspace"]
@@ -45,15 +45,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         return few(plan, x, weight, bias)
     y, ours = operands(plan, x, weight, bias)
     if ours is not None:
-        macs = len(x) * prod(ours.plan.size) * weight.size
-        tiles = list(_tiles(ours, share=macs > THREADS))
-        side_by_side(tiles if macs > THREADS else [partial(_each, tiles)])
+        side_by_side(_tiles(ours, share=ours.is_much()), wake=ours.is_much())
     return y
-
-
-def _each(tiles: Any) -> None:
-    for tile in tiles:
-        tile()
 
 
 def _tiles(of: Operands, *, share: bool) -> Iterator[Any]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from upconv._lower._numpy._grid import ALL, grid_of, kept
-from upconv._lower._numpy._operands import Operands, lifted, operands
+from upconv._lower._numpy._operands import Operands, is_finite, lifted, operands
 from upconv._lower._numpy._threads import buffer, cores, side_by_side
 from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
@@ -80,7 +80,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Divide the call into tiles of rows of the grid."""
-    if not np.isfinite(weight).all():
+    if not is_finite(weight):
         return overlap_add(plan, x, weight, bias)
     y, of = operands(plan, x, weight, bias)
     if of is None:
@@ -96,10 +96,11 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     pieces = -(-grid[0] // max(1, TILE_BYTES // row))
     pieces += pieces * plan.groups * -(-batch // images) % 2  # for two threads
     rows = -(-grid[0] // pieces)
-    side_by_side(
+    tiles = (
         partial(_tile, of, classes, [matrix[group] for matrix in matrices], slice(n, n + images), group, q, rows)
         for n, group, q in product(range(0, batch, images), range(plan.groups), range(0, grid[0], rows))
     )
+    side_by_side(tiles, wake=of.is_much())
     return y
 
 
