@@ -84,6 +84,8 @@ def lifted(plan: Plan) -> tuple[Plan, Index, Index]:
 
 def is_finite(array: Any) -> bool:
     """Whether no element is infinite or a NaN."""
+    if array.dtype.kind in "iu":
+        return True
     if array.dtype.kind not in "fc" or not array.flags.c_contiguous:
         return bool(np.isfinite(array).all())
     line = array.reshape(-1)

@@ -158,7 +158,11 @@ def _tile(plan: Plan, batch: int, itemsize: int) -> Tile:
     """Fill a tile: with channels for a product of some height, rows, all channels, groups; small images together."""
     positions, outs = max(1, prod(plan.size)), plan.out_channels // plan.groups
     left = max(1, _tile_bytes(plan) // row_bytes(plan, itemsize))
-    images = min(batch, left, -(-4 * FEW // positions)) if positions < FEW else 1
+    many = plan.in_channels // plan.groups >= MANY
+    # Long runs for additions, at the price of copying the input; products want no more than some columns.
+    images = (
+        min(batch, left, -(-(4 if many else 16) * FEW // positions)) if positions < (1 if many else 16) * FEW else 1
+    )
     channels = min(outs, -(-FEW // prod(plan.kernel)), max(1, left // images))
     rows = max(1, min(plan.size[0], left // (images * channels)))
     if rows < plan.size[0]:

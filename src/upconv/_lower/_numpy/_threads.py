@@ -2,8 +2,8 @@
 
 NumPy lets go of the interpreter in products and in long additions, so the additions of one tile run beside the product
 of another. But OpenBLAS computes one product on many cores at a time: as long as tiles run, threadpoolctl tells it to
-take one core for each. That is a setting of the whole process, and is put back by the last call that is inside. Without
-threadpoolctl tiles take turns, and each product takes all cores.
+take one core for each, which is a setting of the whole process. One call at a time does so; those of other threads
+meanwhile, and all calls where threadpoolctl is not installed, take their tiles in turn.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class _Blas:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.inside = 0
         self.before: list[int] = []
         self.found: Any = None
 
@@ -46,35 +45,34 @@ class _Blas:
                 self.found = ThreadpoolController().select(user_api="blas").lib_controllers
         return self.found
 
-    def threads(self) -> int:
-        with self.lock:
-            before = self.before if self.inside else [library.get_num_threads() for library in self.libraries()]
-        return max(before, default=1)
+    def threads(self) -> list[int]:
+        return [library.get_num_threads() for library in self.libraries()]
 
     @contextmanager
-    def one_thread(self) -> Iterator[None]:
-        with self.lock:
-            if not self.inside:
-                self.before = [library.get_num_threads() for library in self.libraries()]
-                self._set([1] * len(self.before))
-            self.inside += 1
+    def one_thread(self) -> Iterator[bool]:
+        """Try to make it one; nothing else is promised than that the thread that changes it puts it back.
+
+        Where another thread of the program has set it before, threadpoolctl takes no orders from this one.
+        """
+        if not self.lock.acquire(blocking=False):
+            yield False
+            return
         try:
-            yield
+            self.before = self.threads()
+            self._set([1] * len(self.before))
+            yield max(self.threads()) == 1
         finally:
-            with self.lock:
-                self.inside -= 1
-                if not self.inside:
-                    self._set(self.before)
+            self._set(self.before)
+            self.lock.release()
 
     def _set(self, numbers: list[int]) -> None:
         for library, n in zip(self.libraries(), numbers, strict=True):
             library.set_num_threads(n)
 
     def after_fork(self) -> None:
-        """Take a new lock, and put back what a call of another thread had set."""
-        self.lock = Lock()
-        if self.inside:
-            self.inside = 0
+        """Put back what a thread that the fork has left behind had set."""
+        if self.lock.locked():
+            self.lock = Lock()
             self._set(self.before)
 
 
@@ -84,21 +82,21 @@ _kept = local()
 
 
 def cores() -> int:
-    """How many tiles may run at a time: as many as BLAS would have taken threads."""
-    return min(MOST_THREADS, _blas.threads())
+    """How many tiles may run at a time: as many as BLAS would take threads."""
+    return min(MOST_THREADS, max(_blas.threads(), default=1))
 
 
 def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
-    """Run all tasks on this thread, and where it is worth waking them, on others."""
+    """Run all tasks on this thread, and where it is worth waking them and no other call has, on others."""
     left = deque(tasks)
     threads = min(len(left), cores()) if wake else 1
     if threads < 2:
         _run(left)
         return
-    if not _pools:
-        _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
-    with _blas.one_thread():
-        others = [_pools[0].submit(_run, left) for _ in range(threads - 1)]
+    with _blas.one_thread() as divided:
+        if not _pools:
+            _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
+        others = [_pools[0].submit(_run, left) for _ in range(threads - 1)] if divided else []
         try:
             _run(left)
         finally:
