@@ -104,7 +104,9 @@ def _blocks(plan: Plan) -> _Blocks:
     overlap = tuple(n - i for n, i in zip(grid, plan.size, strict=True))
     least = round(LEAST ** (1 / max(1, sum(n > 1 for n in grid))))
     for times in (8, 4, 2):
-        lengths = tuple(_smooth(min(max(1, n), max(least, times * (lap + 1)))) for n, lap in zip(grid, overlap, strict=True))
+        lengths = tuple(
+            _smooth(min(max(1, n), max(least, times * (lap + 1)))) for n, lap in zip(grid, overlap, strict=True)
+        )
         if 8 * ins * prod(lengths) <= TILE_BYTES:
             break
     axes = zip(lengths, grid, overlap, strict=True)
