@@ -147,12 +147,13 @@ def _fill(of: Operands, spectra: Any, rows: list[_Row], images: slice, group: in
     begins = [max(0, a - lap) for a, lap in zip(at, blocks.overlap, strict=True)]
     ends = [min(a + step, n) for a, step, n in zip(at, blocks.steps, grid, strict=True)]
     x = of.x[(images, group, ALL, *map(slice, begins, ends))]
-    image = _forth(x.astype(_wide(x)), blocks.lengths)
-    if x.shape[1] >= MANY:
-        found = np.moveaxis(spectra @ np.moveaxis(image, *AXES).swapaxes(-1, -2), (-1, -2), (0, 1))
-    else:
-        found = np.einsum("ri...,ni...->nr...", spectra, image)
-    found = _back(found, blocks.lengths, _wide(x))
+    with np.errstate(invalid="ignore"):  # what a caller says of warnings does not reach other threads
+        image = _forth(x.astype(_wide(x)), blocks.lengths)
+        if x.shape[1] >= MANY:
+            found = np.moveaxis(spectra @ np.moveaxis(image, *AXES).swapaxes(-1, -2), (-1, -2), (0, 1))
+        else:
+            found = np.einsum("ri...,ni...->nr...", spectra, image)
+        found = _back(found, blocks.lengths, _wide(x))
     for n, row in enumerate(rows):
         axes = [kept(of.plan, axis, slice(at[axis], ends[axis]), row.residues[axis]) for axis in rank]
         sources = (slice(s.start - b, s.stop - b) for (s, _), b in zip(axes, begins, strict=True))
