@@ -59,6 +59,12 @@ def exact_and_bound(x, weight, bias, *geometry, eps, terms_factor=2):
     return conv_transpose(*wider, *geometry), terms_factor * n * eps * conv_transpose(*magnitudes, *geometry)
 
 
+def bound_by_norms(exact, x, weight, eps):
+    """The bound of FFTs in double precision, rounded once to ``eps``: relative to the arrays, not to each sample."""
+    norms = [np.linalg.norm(a.astype(exact.dtype).ravel()) for a in (x, weight)]
+    return 2 * 2.0**-52 * np.log2(x.size + weight.size + 2) * norms[0] * norms[1] + eps * np.abs(exact)
+
+
 def receptive_field(weight, marked, *geometry):
     """Return which outputs a marked input can reach through any tap."""
     return conv_transpose(marked, np.ones(weight.shape), None, *geometry) > 0

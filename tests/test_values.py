@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 import upconv
 from cases import CASES, cases
-from oracle import conv_transpose, exact_and_bound, receptive_field
+from oracle import bound_by_norms, conv_transpose, exact_and_bound, receptive_field
 from upconv._libraries import owner
 
 pytestmark = pytest.mark.value
+
+
+# Those whose error is relative to the largest sample, and where what is not finite fills a block.
+BY_NORMS = {"fft"}
 
 
 def run(variant, case, algorithm, dtype="float64", data_format="channels_first"):
@@ -36,12 +40,14 @@ def run(variant, case, algorithm, dtype="float64", data_format="channels_first")
     return np.moveaxis(y, -1, 1) if data_format == "channels_last" else y
 
 
-def check(y, case, dtype="float64", eps=None, factor=2):
+def check(y, case, dtype="float64", eps=None, factor=2, algorithm="auto"):
     if y is None:
         return
     exact, bound = exact_and_bound(
         *case.arrays(dtype), *case.geometry, eps=eps or np.finfo(dtype).eps, terms_factor=factor
     )
+    if algorithm in BY_NORMS:
+        bound = bound_by_norms(exact, *case.arrays(dtype)[:2], eps or np.finfo(dtype).eps)
     assert y.shape == exact.shape == (case.x[0], case.weight[1] * case.groups, *case.out)
     error = np.abs(y.astype(exact.dtype) - exact)
     assert (error <= bound).all(), f"largest error {error.max()}, allowed there {bound.flat[error.argmax()]}"
@@ -64,22 +70,22 @@ def skip_what_compiles_long(case, library, *, few):
 def test_named_geometries(case, variant, plain, library, algorithm):
     # The generic program is that of every library, and has an operation or more for each tap; a device is no geometry.
     skip_what_compiles_long(case, library, few=algorithm == "generic" or str(variant) != str(plain))
-    check(run(variant, case, algorithm), case)
+    check(run(variant, case, algorithm), case, algorithm=algorithm)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_both_layouts_and_precisions(case, plain, library, algorithm):
     skip_what_compiles_long(case, library, few=algorithm == "generic")
-    check(run(plain, case, algorithm, "float32"), case, "float32")
-    check(run(plain, case, algorithm, "float32", data_format="channels_last"), case, "float32")
+    check(run(plain, case, algorithm, "float32"), case, "float32", algorithm=algorithm)
+    check(run(plain, case, algorithm, "float32", data_format="channels_last"), case, "float32", algorithm=algorithm)
     if case.is_layer:
-        check(run(plain, case, algorithm), case)
+        check(run(plain, case, algorithm), case, algorithm=algorithm)
 
 
 @given(case=cases(), data_format=st.sampled_from(["channels_first", "channels_last"]))
 def test_anything_legal(case, plain, library, algorithm, data_format):
     skip_what_compiles_long(case, library, few=algorithm == "generic")
-    check(run(plain, case, algorithm, data_format=data_format), case)
+    check(run(plain, case, algorithm, data_format=data_format), case, algorithm=algorithm)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "complex64", "complex128"])
@@ -88,7 +94,8 @@ def test_precisions(case, dtype, plain, library, algorithm):
     if dtype not in library.dtypes:
         pytest.skip(f"{library.name} has no {dtype}")
     # PyTorch and XLA compute a complex product as three real ones, which costs up to a factor of four.
-    check(run(plain, case, algorithm, dtype), case, dtype, factor=8 if "complex" in dtype else 2)
+    factor = 8 if "complex" in dtype else 2
+    check(run(plain, case, algorithm, dtype), case, dtype, factor=factor, algorithm=algorithm)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -137,5 +144,5 @@ def test_what_is_not_finite_stays_in_its_receptive_field(case, value, plain, alg
     except ValueError:
         return
     reached = receptive_field(weight, marked, *case.geometry)
-    assert np.isfinite(y[~reached]).all()
+    assert algorithm in BY_NORMS or np.isfinite(y[~reached]).all()
     assert not np.isfinite(y[reached]).any()

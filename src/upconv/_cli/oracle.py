@@ -6,7 +6,7 @@ Imports nothing of upconv, and shares no code or formula with what it judges.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,16 @@ SMALLEST_HALF = 2.0**-24
 
 @dataclass(frozen=True)
 class Reference:
-    """The exact result, the sum of the magnitudes of its terms, and the number of terms of one sample."""
+    """The exact result, the sum of the magnitudes of its terms, the number of terms of one sample, and the largest."""
 
     exact: Any
     magnitude: Any
     terms: int
+    largest: float
+
+    def by_the_largest(self) -> Reference:
+        """What may differ where errors are relative to the largest samples, as those of an FFT."""
+        return replace(self, magnitude=self.magnitude + self.largest)
 
     def error(self, y: Any, dtype: str) -> float:
         """The largest error, in units in the last place of the sum of magnitudes."""
@@ -77,6 +82,7 @@ def reference(
         exact=_scatter(x, weight, bias, *geometry),
         magnitude=_scatter(np.abs(x), np.abs(weight), np.abs(bias), *geometry),
         terms=x.shape[1] // groups * taps + 2,
+        largest=float(np.abs(x).max(initial=0) * np.abs(weight).max(initial=0)),
     )
 
 

@@ -24,7 +24,8 @@ class Lowering(Protocol):
     One that takes less in a verb than in the others says so in ``refusal_<verb>``, which stands in for ``refusal``.
 
     And it may have ``slow(plan, x)``, which ends the sentence "it is slower": where a later lowering is faster, and by
-    which figures; the empty string elsewhere. It looks at shapes, dtype and platform alone, and only 'auto' asks it.
+    which figures, or keeps a promise that this one does not; the empty string elsewhere. It looks at shapes, dtype and
+    platform alone, and only 'auto' asks it.
     """
 
     def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:

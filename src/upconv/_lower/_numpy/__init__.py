@@ -4,8 +4,13 @@ from array_api_compat import numpy as xp
 
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._numpy import overlap_add, sub_pixel
+from upconv._lower._numpy import fft, overlap_add, sub_pixel
 
 __all__ = ["LOWERINGS"]
 
-LOWERINGS: dict[str, Lowering] = {"sub_pixel": sub_pixel, "overlap_add": overlap_add, "generic": Generic(xp)}
+LOWERINGS: dict[str, Lowering] = {
+    "sub_pixel": sub_pixel,
+    "overlap_add": overlap_add,
+    "fft": fft,
+    "generic": Generic(xp),
+}

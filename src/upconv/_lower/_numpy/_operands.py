@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from upconv._lower._numpy._grid import ALL, Index, trim, work_dtype
+from upconv._lower._numpy._grid import ALL, Index, grid_of, trim, work_dtype
 from upconv._plan import Plan, make_plan
 
 __all__ = ["Operands", "grouped", "is_finite", "lifted", "operands"]
@@ -16,6 +16,8 @@ __all__ = ["Operands", "grouped", "is_finite", "lifted", "operands"]
 # Multiply-adds, and how many of them take as long as to write a column, and to add it.
 THREADS = 4_000_000
 COLUMN = 16
+# Columns of the least line that is divided.
+LONGEST_KERNEL = 2**20
 
 
 class Operands(NamedTuple):
@@ -64,9 +66,12 @@ def grouped(plan: Plan, x: Any, weight: Any, bias: Any, y: Any) -> Operands:
 
 @lru_cache(maxsize=512)
 def lifted(plan: Plan) -> tuple[Plan, Index, Index]:
-    """Trim the plan, and take a line for an image of one row."""
+    """Trim the plan, and take a line for an image of one row: it is divided, and its phases lie side by side.
+
+    Not where the kernel is so long that the parts would overlap by more than they are: those lines are streamed.
+    """
     plan, inputs, taps = trim(plan)
-    if plan.rank == 1:
+    if plan.rank == 1 and plan.kernel[0] * (2 * (grid_of(plan)[0] - plan.size[0]) + 1) <= LONGEST_KERNEL:
         plan = make_plan(
             in_channels=plan.in_channels,
             out_channels=plan.out_channels,

@@ -75,11 +75,12 @@ class Schedule(NamedTuple):
 
 
 def too_long(plan: Plan, itemsize: int) -> int | None:
-    """The longest axis but the first if one row of one channel is more than a tile."""
-    if row_bytes(plan, itemsize) <= LONGEST_ROW:
+    """The longest axis but the first if one row of one channel is more than a tile, and its halves are shorter."""
+    if plan.rank == 1 or row_bytes(plan, itemsize) <= LONGEST_ROW:
         return None
-    axis = max(range(1, plan.rank), key=plan.out.__getitem__)
-    return axis if plan.out[axis] > plan.stride[axis] else None
+    axis = max(range(1, plan.rank), key=plan.size.__getitem__)
+    reach = grid_of(plan)[axis] - plan.size[axis]  # inputs that a half needs beyond its own
+    return axis if plan.size[axis] > max(1, 2 * reach) and plan.out[axis] > plan.stride[axis] else None
 
 
 @lru_cache(maxsize=512)
