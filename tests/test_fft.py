@@ -75,9 +75,9 @@ def test_there_are_many_blocks(small_blocks, plain, case, monkeypatch):
 
 @pytest.mark.value
 def test_float32_is_rounded_once(plain):
-    """Of three and one hundred thousand samples: single precision would err by more than a rounding."""
+    """Of 700 and twenty thousand samples: single precision would err by more than a rounding."""
     rng = np.random.default_rng(3)
-    x, weight = (rng.standard_normal(shape).astype("float32") for shape in ((1, 2, 100_003), (2, 1, 3000)))
+    x, weight = (rng.standard_normal(shape).astype("float32") for shape in ((1, 2, 20_003), (2, 1, 700)))
     y = upconv.conv_transpose1d(x, weight, stride=2, algorithm="fft")
     exact = upconv.conv_transpose1d(x.astype("float64"), weight.astype("float64"), stride=2, algorithm="overlap_add")
     assert (np.abs(y - exact) <= 2.0**-24 * np.abs(exact) + 1e-11).all()
@@ -110,7 +110,8 @@ def test_auto_never_takes_it(monkeypatch):
     monkeypatch.setattr(lowerings("numpy")["overlap_add"], "refusal", lambda plan, x: "anything")
     found = upconv.explain(x, weight)
     assert found.algorithm == "generic"
-    assert f"fft is slower in most layers, and {told}" in found.reason
+    assert "fft is slower where" in found.reason
+    assert told in found.reason
 
 
 def test_what_it_does_not_take():

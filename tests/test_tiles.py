@@ -76,3 +76,17 @@ def test_many_tiles_are_the_one_tile(small_tiles, plain, request):
     assert explain(x, weight, **case.arguments).workspace < 20 * request.node.callspec.params["small_tiles"] + 20_000
     y = conv_transpose2d(x, weight, **case.arguments)
     np.testing.assert_allclose(y, conv_transpose2d(x, weight, **case.arguments, algorithm="generic"), atol=1e-12)
+
+
+@pytest.mark.parametrize(("samples", "taps"), [(3000, 1100), (700, 1500)])
+def test_a_kernel_longer_than_its_tile_is_not_halved_without_end(library, samples, taps):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} has no lowering in tiles")
+    from upconv import conv_transpose1d, conv_transpose2d
+
+    rng = np.random.default_rng(6)
+    x, weight = rng.standard_normal((1, 1, samples)), rng.standard_normal((1, 1, taps))
+    expected = np.convolve(x[0, 0], weight[0, 0])
+    np.testing.assert_allclose(conv_transpose1d(x, weight)[0, 0], expected, atol=1e-10)
+    y = conv_transpose2d(np.stack([x, 2 * x], axis=2), weight[:, :, None])
+    np.testing.assert_allclose(y[0, 0], [expected, 2 * expected], atol=1e-10)
