@@ -52,7 +52,8 @@ class OwnJax:
 
     def compiled(self, task: Task) -> Callable[..., Any]:
         """Compile the verb, without running it. What it does not use is not given to XLA."""
-        jax.config.update("jax_enable_x64", task.dtype == "float64")
+        if task.dtype == "float64":  # never back: a process may have other uses of it
+            jax.config.update("jax_enable_x64", True)
 
         def forward(x: Any, weight: Any, cotangent: Any) -> Any:
             return self.op(x, weight, task)
