@@ -58,7 +58,7 @@ LIBRARIES = (
         "numpy",
         module="numpy",
         array="ndarray",
-        algorithms=("sub_pixel", "overlap_add", "fft", "generic"),
+        algorithms=("direct", "sub_pixel", "overlap_add", "fft", "generic"),
         dtypes=(*FLOATS, "bfloat16", "longdouble", "clongdouble", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),

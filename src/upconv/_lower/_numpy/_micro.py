@@ -1,0 +1,91 @@
+"""The innermost loop of a direct convolution, in LLVM's own words for vectors: sums that stay in registers.
+
+Given the loop in scalars, a compiler keeps the sums in memory and takes half of the width of a machine with AVX-512.
+On the layer of a VAE, on one core: 38 GF/s from a BLAS product of copied columns, 51 from such a loop, 66 from this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from upconv._lower._numpy._tables import ROWS
+
+__all__ = ["BYTES", "IS_WIDE", "accumulate"]
+
+
+def _is_wide() -> bool:
+    try:
+        return bool(llvm.get_host_cpu_features().get("avx512f"))
+    except RuntimeError:  # LLVM cannot tell on every machine
+        return False
+
+
+# A vector: LLVM makes two or four of it where registers are narrower.
+IS_WIDE = _is_wide()
+BYTES = 64 if IS_WIDE else 32
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+
+
+def accumulate(rows: int, vectors: int) -> Any:
+    """Make ``f(like, laid, starts, terms, weight, sums, step)`` for Numba; all but ``like``, a zero, are addresses or sizes.
+
+    It adds to rows x vectors of sums, ``step`` bytes from row to row, for each of so many terms, the weight of each row,
+    ``8`` from term to term, times the samples from ``laid[starts[term]]`` on.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        like, laid, starts, terms, weight, sums, step = args
+        scalar, number = like.type, laid.type
+        size = 4 if isinstance(scalar, ir.FloatType) else 8
+        lanes = BYTES // size
+        vector = ir.VectorType(scalar, lanes)
+        everywhere = ir.Constant(ir.VectorType(INT32, lanes), None)
+
+        def load(address: Any, kind: Any, offset: int = 0) -> Any:
+            place = builder.inttoptr(builder.add(address, number(offset)), kind.as_pointer())
+            return builder.load(place, align=size)
+
+        def spread(value: Any) -> Any:
+            first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, INT32(0))
+            return builder.shuffle_vector(first, first, everywhere)
+
+        lines = [builder.add(sums, builder.mul(step, number(row))) for row in range(rows)]
+        before = [load(line, vector, v * BYTES) for line in lines for v in range(vectors)]
+        entry, loop, done = builder.block, builder.append_basic_block("term"), builder.append_basic_block("done")
+        builder.branch(loop)
+
+        builder.position_at_end(loop)
+        k, totals = builder.phi(number), [builder.phi(vector) for _ in before]
+        samples = builder.add(laid, builder.mul(load(builder.add(starts, builder.mul(k, number(8))), INT64), number(size)))
+        xs = [load(samples, vector, v * BYTES) for v in range(vectors)]
+        of_term = builder.add(weight, builder.mul(k, number(ROWS * size)))
+        after = []
+        for row in range(rows):
+            w = spread(load(of_term, scalar, row * size))
+            for x, total in zip(xs, totals[row * vectors :], strict=False):
+                # 'contract' lets a product and a sum be one instruction, rounded once; nothing else may change.
+                after.append(builder.fadd(total, builder.fmul(w, x, flags=("contract",)), flags=("contract",)))
+        following = builder.add(k, number(1))
+        for phi, first, then in zip((k, *totals), (number(0), *before), (following, *after), strict=True):
+            phi.add_incoming(first, entry)
+            phi.add_incoming(then, loop)
+        builder.cbranch(builder.icmp_signed("<", following, terms), loop, done)
+
+        builder.position_at_end(done)
+        for n, total in enumerate(after):
+            place = builder.add(lines[n // vectors], number(n % vectors * BYTES))
+            builder.store(total, builder.inttoptr(place, vector.as_pointer()), align=size)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def function(
+        context: Any, like: Any, laid: Any, starts: Any, terms: Any, weight: Any, sums: Any, step: Any
+    ) -> Any:
+        return types.void(like, *[types.intp] * 6), emit
+
+    return function
