@@ -7,7 +7,7 @@ phase of the input; a term of the sum takes a plane from an offset on; a row of 
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
+from itertools import product, takewhile
 from math import prod
 from typing import Any, NamedTuple
 
@@ -57,7 +57,9 @@ def forward(plan: Plan, batch: int, ins: int, outs: int, of_x: Steps, of_y: Step
         of_class = []
         for index in product(*(range(run.phases) for run in runs)):
             a = sum(n * t for n, t in zip(index, tap, strict=True))
-            of_class += [(o // ROWS, len(phases), o, o * taps + a) for o in range(outs)]
+            # Where samples are neighbours, phases that differ in the last axis alone are too, and are kept together.
+            line = len(phases) - (index[-1] if of_y[-1] == 1 else 0)
+            of_class += [(o * runs[-1].phases // ROWS, line, o, len(phases), o * taps + a) for o in range(outs)]
             phases.append(_phase(plan, grid, [run.first + n for run, n in zip(runs, index, strict=True)], of_y))
         rows.append((begin, len(terms), [row for _, *row in sorted(of_class)]))
     return _tables(grid, batch, itemsize, ins, terms, rows, [_image(plan, grid, of_x)], phases)
@@ -75,7 +77,7 @@ def backward(plan: Plan, batch: int, ins: int, outs: int, of_x: Steps, of_y: Ste
         shifts, residues = zip(*(divmod(n * d, s) for n, d, s in zip(tap, plan.dilation, plan.stride, strict=True)))
         offset = sum(n * p for n, p in zip(shifts, _pitch(grid), strict=True))
         terms.append((o * len(number) + number[residues], offset, o * taps + a))
-    rows = [(0, len(terms), [(0, c, c * outs * taps) for c in range(ins)])]
+    rows = [(0, len(terms), [[0, c, 0, c * outs * taps] for c in range(ins)])]
     phases = [_phase(plan, grid, residues, of_y) for residues in number]
     return _tables(grid, batch, itemsize, outs * len(number), terms, rows, phases, [_image(plan, grid, of_x)])
 
@@ -104,6 +106,15 @@ def _lines(axes: list[list[int]]) -> list[int]:
     return [-1 if min(places, default=0) < 0 else sum(places) for places in product(*axes)]
 
 
+def _together(rows: list[list[int]]) -> list[tuple[int, ...]]:
+    """Say of each row how many, from it on, are phases of one channel that lie beside each other in the output."""
+    found = []
+    for n, (line, channel, phase, at) in enumerate(rows):
+        more = takewhile(lambda row: row[:2] == [line, channel], rows[n:])
+        found.append((phase, channel, at, sum(1 for _ in more)))
+    return found
+
+
 def _tables(
     grid: tuple[int, ...], batch: int, itemsize: int, planes: int, terms: Any, rows: Any, sources: Any, targets: Any
 ) -> Tables:
@@ -121,7 +132,7 @@ def _tables(
         for first in range(0, len(of_class), ROWS):
             some = of_class[first : first + ROWS]
             blocks.append((begin, end, packed, len(some)))
-            of_block.append((some * ROWS)[:ROWS])
+            of_block.append((_together(some) * ROWS)[:ROWS])
             packed += ROWS * (end - begin)
     parts = 1 if pieces > 1 else min(PIECES, len(blocks))
     return Tables(
