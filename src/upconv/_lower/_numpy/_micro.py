@@ -32,10 +32,10 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
 
 def accumulate(rows: int, vectors: int) -> Any:
-    """Make ``f(like, laid, starts, terms, weight, sums, step)`` for Numba; all but ``like``, a zero, are addresses or sizes.
+    """Make ``f(like, laid, starts, terms, weight, sums, step)`` for Numba: a zero, then addresses and sizes.
 
-    It adds to rows x vectors of sums, ``step`` bytes from row to row, for each of so many terms, the weight of each row,
-    ``8`` from term to term, times the samples from ``laid[starts[term]]`` on.
+    It adds to rows of sums, so many vectors in each and ``step`` bytes from one to the next, the products of each term:
+    the weight of the row, of `ROWS` that a term has, with the samples from ``laid[starts[term]]`` on.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -61,7 +61,9 @@ def accumulate(rows: int, vectors: int) -> Any:
 
         builder.position_at_end(loop)
         k, totals = builder.phi(number), [builder.phi(vector) for _ in before]
-        samples = builder.add(laid, builder.mul(load(builder.add(starts, builder.mul(k, number(8))), INT64), number(size)))
+        samples = builder.add(
+            laid, builder.mul(load(builder.add(starts, builder.mul(k, number(8))), INT64), number(size))
+        )
         xs = [load(samples, vector, v * BYTES) for v in range(vectors)]
         of_term = builder.add(weight, builder.mul(k, number(ROWS * size)))
         after = []
@@ -83,9 +85,7 @@ def accumulate(rows: int, vectors: int) -> Any:
         return context.get_dummy_value()
 
     @intrinsic
-    def function(
-        context: Any, like: Any, laid: Any, starts: Any, terms: Any, weight: Any, sums: Any, step: Any
-    ) -> Any:
+    def function(context: Any, like: Any, laid: Any, starts: Any, terms: Any, weight: Any, sums: Any, step: Any) -> Any:
         return types.void(like, *[types.intp] * 6), emit
 
     return function

@@ -15,7 +15,7 @@ import numpy as np
 from upconv._lower._numpy._grid import ALL
 from upconv._plan import Plan
 
-__all__ = ["Run", "classes", "by_phase"]
+__all__ = ["Run", "by_phase", "classes"]
 
 
 class Run(NamedTuple):

@@ -1,13 +1,15 @@
 """Direct convolution, phase by phase, compiled by Numba: no columns are written, and nothing is added up twice.
 
-Each phase of the output is a dense convolution of the input. The input is laid on the grid of the uncropped output
-with zeros behind each line, as many as the kernel overhangs: then the samples that one term of the sum takes, an input
-channel at one shift, are one run of memory for many lines, and a product with a row of weights needs no copy of them.
-A weight that is not finite would make NaNs of the zeros, and goes to overlap-add.
+Each phase of the output is a dense convolution of the input, and the input is one of all phases of the output. What is
+given is laid on the grid of the uncropped output with zeros behind each line, as many as the kernel overhangs: then the
+samples that one term of the sum takes, a channel at one shift, are one run of memory for many lines, and a product with
+a row of weights needs no copy of them. A weight that is not finite would make NaNs of the zeros, and is left to the
+columns of overlap-add.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from math import prod
@@ -16,17 +18,22 @@ from typing import Any
 import numpy as np
 
 from upconv._lower._numpy import _columns, _window
-from upconv._lower._numpy._grid import ALL, grid_of, halves, halves_of_input
+from upconv._lower._numpy._few import is_few
+from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
 from upconv._lower._numpy._operands import Operands, grouped, lifted, operands
 from upconv._lower._numpy._phases import classes
-from upconv._lower._numpy._tables import TILE_BYTES, Tables, backward, forward
+from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward
 from upconv._lower._numpy._threads import cores, side_by_side
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_transpose", "reason", "refusal", "slow", "workspace"]
 
-# A line of all channels that is longer is divided first.
-LONGEST_LINE = 2 * TILE_BYTES
+# Of a thread: a line with all that the kernel reaches from it is divided where it is longer.
+LONGEST = 4 * TILE_BYTES
+# Weights, from which on it is worth waking a thread to lay them out.
+MANY_WEIGHTS = 2**17
+# Input channels of a group, from which on a product of BLAS is as fast.
+MANY_CHANNELS = 128
 
 
 @lru_cache(maxsize=1)
@@ -35,26 +42,42 @@ def _missing() -> str:
 
 
 def refusal(plan: Plan, x: Any) -> str:
-    """Take what it is compiled for."""
+    """Take what it is compiled for, and what fits into a thread's memory."""
     if missing := _missing():
         return missing
     if x.dtype.name not in ("float32", "float64") or not x.dtype.isnative:
         return f"{x.dtype}: it is compiled for float32 and float64"
-    return "nothing to multiply" if plan.is_empty or not all(lifted(plan)[0].size) else ""
+    if plan.is_empty or not all(lifted(plan)[0].size):
+        return "nothing to multiply"
+    ours = lifted(plan)[0]
+    least = [n - i + 1 for n, i in zip(grid_of(ours), ours.size, strict=True)]
+    if max(_planes(ours)) * prod(least) * x.dtype.itemsize > LONGEST:
+        return "a kernel so long that what it reaches from one sample is more than a thread keeps"
+    return ""
 
 
 def slow(plan: Plan, x: Any) -> str:
+    """Say where a product of BLAS, or a table, is faster, on two cores."""
+    if is_few(plan, len(x)):
+        return "few numbers, which one look-up gives (tiny: 80 us, overlap_add 26)"
+    ours = lifted(plan)[0]
+    if ours.in_channels // ours.groups > MANY_CHANNELS:
+        return "many input channels, for which a product of BLAS is as fast (dcgan-8: 82 ms, overlap_add 71)"
+    if grid_of(ours) == ours.size and ours.in_channels > ours.groups:
+        return "no two taps meet: there is nothing to add (unet-128: 18.6 ms, overlap_add 16.8)"
     return ""
 
 
 def reason(plan: Plan) -> str:
     """Say how."""
-    return "each phase a direct convolution, compiled by Numba"
+    return "each phase a direct convolution of the input, compiled by Numba"
 
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
-    """The input of a piece for each thread, and the weight as it is read."""
-    return prod(plan.weight_shape) * itemsize + 2 * cores() * LONGEST_LINE
+    """The weight as it is read, and what is laid out for each thread."""
+    ours = lifted(plan)[0]
+    image = max(_planes(ours)) * batch * prod(grid_of(ours)) * itemsize
+    return prod(plan.weight_shape) * itemsize + cores() * min(2 * image, LONGEST)
 
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -66,7 +89,7 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     reached = sum(prod(run.phases for run in runs) for runs in classes(of.plan))
     if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:
         of.out[...] = of.background(of.plan.rank)
-    return y if _run(forward, of, x, y, of.bias) else _window.conv_transpose(plan, x, weight, bias)
+    return y if _run(forward, of, x, of.bias, y) else _window.conv_transpose(plan, x, weight, bias)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
@@ -74,77 +97,76 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     y = np.ascontiguousarray(y)
     x = np.empty((len(y), *plan.sample_shape), y.dtype)
     of = grouped(plan, x, weight, None, y)
-    fill = None if bias is None else np.asarray(bias).astype(of.weight.dtype).reshape(plan.groups, -1)
-    if of.x.size < x.size or not of.out.size or not of.x.size:
+    if of.x.size < x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
-    if not (of.x.size and of.out.size):
-        return x
-    return x if _run(backward, of, y, x, fill) else _columns.conv(plan, y, weight, bias)
+    fill = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
+    return x if not len(x) or _run(backward, of, y, fill, x) else _columns.conv(plan, y, weight, bias)
 
 
-def _run(way: Any, of: Operands, given: Any, result: Any, bias: Any) -> bool:
+def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any) -> bool:
     """Fill the result, or return False where the weight is not finite."""
+    # Not before it is needed: importing Numba takes half a second.
     from upconv._lower._numpy import _compiled
 
     groups, ins, outs = of.weight.shape[:3]
-    if bias is None:
-        bias = np.zeros((groups, outs if way is forward else ins), of.weight.dtype)
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
-    parts = [(part, _tables_of(way, part)) for part in _short(way, of)]
-    tables = parts[0][1]
-    packed = np.empty((groups, tables.packed), taps.dtype)
-    halves_ = 2 if taps.size > 2**17 else 1
-    finite: list[bool] = []
-    side_by_side(
-        [
-            lambda n=n: finite.append(
-                _compiled.pack(taps, tables.terms, tables.rows[n::halves_], tables.blocks[n::halves_], packed)
-            )
-            for n in range(halves_)
-        ],
-        wake=halves_ > 1,
-    )
-    if not all(finite):
+    parts = [(part, _tables(way, part)) for part in _parts(way, of)]
+    tables = parts[0][1]  # of which terms and rows are those of all
+    packed = np.empty((groups, tables.sizes.packed), taps.dtype)
+    shares = _shares(len(tables.blocks), threads=cores() if taps.size > MANY_WEIGHTS else 1)
+    finite: Any = np.empty((len(shares), 1), bool)
+    packs = zip(shares, finite, strict=True)
+    side_by_side([partial(_compiled.pack, *s, tables, taps, packed, f) for s, f in packs], wake=len(shares) > 1)
+    if not finite.all():
         return False
+    if bias is None:
+        bias = np.zeros((groups, outs if way is forward else ins), packed.dtype)
     tasks = []
     for part, tables in parts:
         views = (part.x, part.out) if way is forward else (part.out, part.x)
-        steps = [_steps(*pair, part.plan.stride[-1] if n == (way is forward) else 1) for n, pair in enumerate(zip(views, (given, result)))]
-        pieces = groups * tables.pieces
-        threads = min(cores(), pieces) if of.is_much() else 1
-        for n in range(threads):
-            tasks.append(partial(
-                _compiled.direct, n * pieces // threads, (n + 1) * pieces // threads, given.reshape(-1), packed, bias, result.reshape(-1),
-                tables.sizes, *steps, tables.starts, tables.blocks, tables.rows, tables.sources, tables.targets,
-            ))
+        ends = [_steps(view, whole, part) for view, whole in zip(views, (given, result), strict=True)]
+        for share in _shares(groups * tables.sizes.pieces, threads=cores() if of.is_much() else 1):
+            task = (*share, tables, given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1])
+            tasks.append(partial(_compiled.direct, *task))
     side_by_side(tasks, wake=of.is_much())
     return True
 
 
-def _short(way: Any, of: Operands) -> Any:
+def _planes(plan: Plan) -> tuple[int, int]:
+    """Planes that are laid out on each way."""
+    phases = prod(map(min, plan.kernel, plan.stride))
+    return plan.in_channels // plan.groups, plan.out_channels // plan.groups * phases
+
+
+def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:
+    """Halves of lines that are longer than a thread keeps."""
     plan, last = of.plan, of.plan.rank - 1
-    planes = of.x.shape[2] if way is forward else of.out.shape[2] * prod(map(min, plan.kernel, plan.stride))
-    if planes * grid_of(plan)[last] * of.weight.itemsize > LONGEST_LINE and plan.size[last] > 64:
-        if way is forward and plan.out[last] > plan.stride[last]:
-            for taken, inputs, outputs in halves(plan, last):
-                yield from _short(way, of._replace(plan=taken, x=of.x[..., inputs], out=of.out[..., outputs]))
-            return
-        if way is backward:
-            for taken, inputs in halves_of_input(plan, last):
-                yield from _short(way, of._replace(plan=taken, x=of.x[..., inputs]))
-            return
-    yield of
+    rows = prod(n - i + 1 for n, i in zip(grid_of(plan)[:-1], plan.size, strict=False))
+    longest = max(_planes(plan)) * rows * grid_of(plan)[last] * of.weight.itemsize
+    if longest <= LONGEST or plan.size[last] < 2 or plan.out[last] <= plan.stride[last]:
+        yield of
+    elif way is forward:
+        for half, inputs, outputs in halves(plan, last):
+            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs], out=of.out[..., outputs]))
+    else:
+        for half, inputs in halves_of_input(plan, last):
+            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs]))
 
 
-def _tables_of(way: Any, of: Operands) -> Tables:
-    batch, _, ins = of.x.shape[:3]
+def _tables(way: Callable[..., Tables], of: Operands) -> Tables:
     size = of.weight.itemsize
-    of_x, of_y = (tuple(step // size for step in view.strides) for view in (of.x, of.out))
-    return way(of.plan, batch, ins, of.weight.shape[2], of_x, of_y, size)
+    x, y = (tuple(step // size for step in view.strides[3:]) for view in (of.x, of.out))
+    return way(of.plan, len(of.x), x, y, size)
 
 
-def _steps(view: Any, whole: Any, stride: int) -> tuple[int, ...]:
+def _steps(view: Any, whole: Any, of: Operands) -> Steps:
+    """Say how to go through an array; a phase of the output has every so many of its columns."""
     size = whole.itemsize
+    image, group, channel, *_, column = (step // size for step in view.strides)
     base = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // size
-    images, groups, channels, *_, column = (step // size for step in view.strides)
-    return images, groups, channels, column * stride, base
+    return Steps(image, group, channel, column * (of.plan.stride[-1] if view is of.out else 1), base)
+
+
+def _shares(n: int, *, threads: int) -> list[tuple[int, int]]:
+    threads = max(1, min(threads, n))
+    return [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]

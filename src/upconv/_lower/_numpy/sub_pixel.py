@@ -13,15 +13,16 @@ Convolutional Neural Network" (2016), https://arxiv.org/abs/1609.05158.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
-from math import gcd, prod
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from upconv._lower._numpy._grid import ALL, grid_of, kept
 from upconv._lower._numpy._operands import Operands, is_finite, lifted, operands
+from upconv._lower._numpy._phases import Run, by_phase, classes
 from upconv._lower._numpy._threads import buffer, cores, side_by_side
 from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
@@ -32,16 +33,6 @@ __all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
 TILE_BYTES = 4 << 20
 # Positions of small images that are taken together.
 FEW = 512
-
-
-class _Run(NamedTuple):
-    """Phases of one axis that the same shifts reach: ``first`` by taps tap, tap + step, ...; next by tap + 1, ..."""
-
-    first: int
-    phases: int
-    tap: int
-    step: int
-    shifts: tuple[int, ...]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -85,11 +76,11 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     y, of = operands(plan, x, weight, bias)
     if of is None:
         return y
-    classes, grid, batch = _classes(of.plan), grid_of(of.plan), len(x)
-    reached = sum(prod(run.phases for run in runs) for runs in classes)
+    alike, grid, batch = classes(of.plan), grid_of(of.plan), len(x)
+    reached = sum(prod(run.phases for run in runs) for runs in alike)
     if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:
         of.out[...] = of.background(of.plan.rank)
-    matrices = [_matrix(of.weight, runs) for runs in classes]
+    matrices = [by_phase(of.weight, runs) for runs in alike]
     images = min(batch, -(-FEW // prod(grid)))
     height = max(sum(matrix.shape[1:]) for matrix in matrices)
     row = height * prod(grid[1:]) * images * of.weight.dtype.itemsize
@@ -97,47 +88,14 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     pieces += pieces * plan.groups * -(-batch // images) % 2  # for two threads
     rows = -(-grid[0] // pieces)
     tiles = (
-        partial(_tile, of, classes, [matrix[group] for matrix in matrices], slice(n, n + images), group, q, rows)
+        partial(_tile, of, alike, [matrix[group] for matrix in matrices], slice(n, n + images), group, q, rows)
         for n, group, q in product(range(0, batch, images), range(plan.groups), range(0, grid[0], rows))
     )
     side_by_side(tiles, wake=of.is_much())
     return y
 
 
-@lru_cache(maxsize=512)
-def _classes(plan: Plan) -> tuple[tuple[_Run, ...], ...]:
-    """Phases that the same shifts reach, on every axis: one product for each."""
-
-    def runs(k: int, s: int, d: int) -> list[_Run]:
-        found: list[_Run] = []
-        step = s // gcd(s, d)  # taps so far apart have one phase
-        for tap in sorted(range(min(k, step)), key=lambda a: a * d % s):
-            shifts = tuple(a * d // s for a in range(tap, k, step))
-            last = found[-1] if found else None
-            if d == 1 and last and last.shifts == shifts:
-                found[-1] = last._replace(phases=last.phases + 1)
-            else:
-                found.append(_Run(tap * d % s, 1, tap, step, shifts))
-        return found
-
-    return tuple(product(*map(runs, plan.kernel, plan.stride, plan.dilation)))
-
-
-def _matrix(weight: Any, runs: tuple[_Run, ...]) -> Any:
-    """Return (groups, C_in * shifts, phases * C_out), from (groups, C_in, C_out, *kernel)."""
-    rank, strides = len(runs), weight.strides
-    first = weight[(ALL, ALL, ALL, *(slice(run.tap, None) for run in runs))]
-    taps = np.lib.stride_tricks.as_strided(
-        first,
-        (*weight.shape[:3], *(len(run.shifts) for run in runs), *(run.phases for run in runs)),
-        (*strides[:3], *(run.step * s for run, s in zip(runs, strides[3:], strict=True)), *strides[3:]),
-        writeable=False,
-    )
-    matrix = np.ascontiguousarray(taps.transpose(0, 1, *range(3, 3 + 2 * rank), 2))
-    return matrix.reshape(*weight.shape[:1], weight.shape[1] * prod(len(run.shifts) for run in runs), -1)
-
-
-def _tile(of: Operands, classes: Any, matrices: Any, images: slice, group: int, q: int, rows: int) -> None:
+def _tile(of: Operands, alike: Any, matrices: Any, images: slice, group: int, q: int, rows: int) -> None:
     """Compute rows ``q`` to ``q + rows`` of the grid, every phase of them."""
     plan, x, out = of.plan, of.x[images, group], of.out[images, group]
     work, grid, outs = of.weight.dtype, grid_of(plan), out.shape[1]
@@ -145,7 +103,7 @@ def _tile(of: Operands, classes: Any, matrices: Any, images: slice, group: int, 
     pitch = [len(x) * prod(grid[axis + 1 :]) for axis in range(plan.rank)]
     flat, margin = _laid(plan, x, q, rows, pitch, work)
     length = rows * pitch[0]
-    for runs, matrix in zip(classes, matrices, strict=True):
+    for runs, matrix in zip(alike, matrices, strict=True):
         shifts = list(product(*(run.shifts for run in runs)))
         columns = buffer("columns", (x.shape[1], len(shifts), length), work)
         for n, shift in enumerate(shifts):
@@ -176,7 +134,7 @@ def _laid(plan: Plan, x: Any, q: int, rows: int, pitch: list[int], work: Any) ->
     return flat, margin
 
 
-def _interleave(plan: Plan, runs: tuple[_Run, ...], found: Any, out: Any, q: int) -> None:
+def _interleave(plan: Plan, runs: tuple[Run, ...], found: Any, out: Any, q: int) -> None:
     """Write phases, (*phases, C_out, rows, *grid[1:], N), to their places in the output, (N, C_out, *out)."""
     rank = plan.rank
     samples = [slice(q, q + found.shape[rank + 1]), *map(slice, (0,) * (rank - 1), found.shape[rank + 2 : -1])]
