@@ -56,7 +56,9 @@ def direct(
     beyond = VECTORS * BYTES // given.itemsize  # what a vector may read behind the last sample
     laid = np.empty(sizes.planes * sizes.plane + beyond, given.dtype)
     sums = np.empty(ROWS * (RUN + sizes.pitch + beyond), given.dtype)
-    all_lines, blocks = sizes.images * sizes.count, len(tables.blocks)
+    all_lines, blocks = sizes.images * sizes.rows, len(tables.blocks)
+    of_image: Any = np.empty(sizes.lines, np.int64)
+    image: Any = np.empty(sizes.lines, np.int64)
     of_group = -(-all_lines // sizes.lines)
     at_once = max(1, RUN // sizes.pitch)
     for piece in range(first, stop):
@@ -66,12 +68,14 @@ def direct(
             piece // sizes.parts % of_group * sizes.lines,
         )
         height = min(sizes.lines, all_lines - top)
+        for line in range(height):  # once, because a division takes as long as some copies
+            of_image[line], image[line] = (top + line) % sizes.rows, (top + line) // sizes.rows * of_result.image
         _lay(laid, tables, group, top - sizes.before, given, of_given)
         for line in range(0, height, at_once):
             for column in range(0, sizes.pitch, RUN):
-                box = top, line, min(line + at_once, height), column, min(column + RUN, sizes.pitch)
+                box = line, min(line + at_once, height), column, min(column + RUN, sizes.pitch)
                 for block in range(part * blocks // sizes.parts, (part + 1) * blocks // sizes.parts):
-                    _block(box, tables, group, block, laid, weight, bias, sums, result, of_result)
+                    _block(box, of_image, image, tables, group, block, laid, weight, bias, sums, result, of_result)
 
 
 @njit(nogil=True, cache=True)
@@ -84,17 +88,19 @@ def _lay(laid: Any, tables: Tables, group: int, top: int, given: Any, steps: Ste
         phase = plane % phases
         left, right = sources[phase, 0], sources[phase, 1]
         of_plane = steps.base + group * steps.group + plane // phases * steps.channel + sources[phase, 2]
-        for line in range(max(0, top), min(top + sizes.plane // sizes.pitch, sizes.images * sizes.count)):
-            source = sources[phase, 3 + line % sizes.count]
+        for line in range(max(0, top), min(top + sizes.plane // sizes.pitch, sizes.images * sizes.rows)):
+            source = sources[phase, 3 + line % sizes.rows]
             if source >= 0:
-                begin = of_plane + source + line // sizes.count * steps.image
+                begin = of_plane + source + line // sizes.rows * steps.image
                 place = plane * sizes.plane + (line - top) * sizes.pitch + left
-                _copy(given, begin, steps.column, laid, place, 1, right - left)
+                _gather(given, begin, steps.column, laid, place, right - left)
 
 
 @njit(nogil=True, cache=True)
 def _block(
     box: Any,
+    of_image: Any,
+    image: Any,
     tables: Tables,
     group: int,
     block: int,
@@ -106,19 +112,20 @@ def _block(
     steps: Steps,
 ) -> None:
     """Compute up to eight rows of the result in a box of lines and columns."""
-    piece, first, stop, begin, end = box
+    first, stop, begin, end = box
     sizes, rows, targets = tables.sizes, tables.rows, tables.targets
-    first_term, last_term, at, kept = tables.blocks[block]
+    blocks = tables.blocks
+    first_term, last_term, at, kept = blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3]
     # Lines and columns of which nothing is kept are left out.
     top, bottom, left, right = stop, first, end, begin
     for i in range(kept):
         phase = rows[block, i, 0]
         left, right = min(left, targets[phase, 0]), max(right, targets[phase, 1])
         line = first
-        while line < top and targets[phase, 3 + (piece + line) % sizes.count] < 0:
+        while line < top and targets[phase, 3 + of_image[line]] < 0:
             line += 1
         top, line = min(top, line), stop
-        while line > bottom and targets[phase, 3 + (piece + line - 1) % sizes.count] < 0:
+        while line > bottom and targets[phase, 3 + of_image[line - 1]] < 0:
             line -= 1
         bottom = max(bottom, line)
     left, right = max(left, begin), min(right, end)
@@ -134,61 +141,71 @@ def _block(
     _sum(samples, tables.starts.ctypes.data + first_term * 8, last_term - first_term, weights, sums, kept, n)
     i = 0
     while i < kept:
-        phase, together = rows[block, i, 0], min(rows[block, i, 3], kept - i)
-        of_row = steps.base + group * steps.group + rows[block, i, 1] * steps.channel
-        for line in range(top, bottom):
-            image, of_image = divmod(piece + line, sizes.count)
-            if targets[phase, 3 + of_image] >= 0:
-                place = of_row + image * steps.image + targets[phase, 3 + of_image]
-                row = i * width + (line - top) * sizes.pitch - left
-                _write(sums, row, width, together, targets, phase, left, right, result, place, steps.column)
-        i += together
+        phase, place = rows[block, i, 0], steps.base + group * steps.group + rows[block, i, 1] * steps.channel
+        a, b = max(left, targets[phase, 0]), min(right, targets[phase, 1])
+        here = i * width - top * sizes.pitch - left
+        if steps.column == 2 and rows[block, i, 3] > 1 and i + 1 < kept:
+            # Two phases that are all of a line of the output, sample by sample, but for what is kept of one alone.
+            c, d = max(left, targets[phase + 1, 0]), min(right, targets[phase + 1, 1])
+            first, last = max(a, c), max(a, c, min(b, d))
+            for line in range(top, bottom):
+                target = targets[phase, 3 + of_image[line]]
+                if target >= 0:
+                    to = place + image[line] + target
+                    even, odd = (
+                        to + targets[phase, 2] - 2 * targets[phase, 0],
+                        to + targets[phase + 1, 2] - 2 * targets[phase + 1, 0],
+                    )
+                    row = here + line * sizes.pitch
+                    _interleave(sums, row + first, row + width + first, result, even + 2 * first, last - first)
+                    for n in range(a, min(b, first)):
+                        result[even + 2 * n] = sums[row + n]
+                    for n in range(last, b):
+                        result[even + 2 * n] = sums[row + n]
+                    for n in range(c, min(d, first)):
+                        result[odd + 2 * n] = sums[row + width + n]
+                    for n in range(last, d):
+                        result[odd + 2 * n] = sums[row + width + n]
+            i += 2
+        else:
+            place += targets[phase, 2] + (a - targets[phase, 0]) * steps.column
+            for line in range(top, bottom):
+                target = targets[phase, 3 + of_image[line]]
+                if target >= 0 and a < b:
+                    _spread(
+                        sums, here + line * sizes.pitch + a, result, place + image[line] + target, steps.column, b - a
+                    )
+            i += 1
 
 
 @njit(nogil=True, cache=True)
-def _write(
-    sums: Any,
-    row: int,
-    width: int,
-    together: int,
-    targets: Any,
-    phase: int,
-    left: int,
-    right: int,
-    result: Any,
-    place: int,
-    step: int,
-) -> None:
-    """Write a line of a phase, or of some that lie beside each other; where two are all of it, sample by sample."""
-    a, b = left, left
-    if together == 2 and step == 2:
-        a = max(left, targets[phase, 0], targets[phase + 1, 0])
-        b = max(a, min(right, targets[phase, 1], targets[phase + 1, 1]))
-        to = np.uint64(place + targets[phase, 2] + (a - targets[phase, 0]) * step)
-        even, odd = np.uint64(row + a), np.uint64(row + width + a)
-        for j in range(np.uint64(b - a)):
-            result[to + np.uint64(2) * j] = sums[even + j]
-            result[to + np.uint64(2) * j + np.uint64(1)] = sums[odd + j]
-    for m in range(together):
-        begin, end = max(left, targets[phase + m, 0]), min(right, targets[phase + m, 1])
-        origin = place + targets[phase + m, 2] - targets[phase + m, 0] * step
-        of_phase = row + m * width
-        if a > begin:
-            _copy(sums, of_phase + begin, 1, result, origin + begin * step, step, a - begin)
-        first = max(b, begin)
-        if end > first:
-            _copy(sums, of_phase + first, 1, result, origin + first * step, step, end - first)
-
-
-@njit(nogil=True, cache=True)
-def _copy(given: Any, first: int, stride: int, result: Any, to: int, step: int, n: int) -> None:
-    a, b, s, t = np.uint64(first), np.uint64(to), np.uint64(stride), np.uint64(step)
-    if stride == step == 1:
+def _gather(given: Any, first: int, stride: int, result: Any, to: int, n: int) -> None:
+    a, s, b = np.uint64(first), np.uint64(stride), np.uint64(to)
+    if stride == 1:
         for j in range(np.uint64(n)):
             result[b + j] = given[a + j]
     else:
         for j in range(np.uint64(n)):
-            result[b + j * t] = given[a + j * s]
+            result[b + j] = given[a + j * s]
+
+
+@njit(nogil=True, cache=True)
+def _spread(given: Any, first: int, result: Any, to: int, stride: int, n: int) -> None:
+    a, b, s = np.uint64(first), np.uint64(to), np.uint64(stride)
+    if stride == 1:
+        for j in range(np.uint64(n)):
+            result[b + j] = given[a + j]
+    else:
+        for j in range(np.uint64(n)):
+            result[b + j * s] = given[a + j]
+
+
+@njit(nogil=True, cache=True)
+def _interleave(given: Any, even: int, odd: int, result: Any, to: int, n: int) -> None:
+    a, b, c = np.uint64(even), np.uint64(odd), np.uint64(to)
+    for j in range(np.uint64(n)):
+        result[c + np.uint64(2) * j] = given[a + j]
+        result[c + np.uint64(2) * j + np.uint64(1)] = given[b + j]
 
 
 @njit(nogil=True, cache=True)

@@ -17,7 +17,7 @@ from upconv._lower._numpy._grid import grid_of, kept
 from upconv._lower._numpy._phases import classes
 from upconv._plan import Plan
 
-__all__ = ["ROWS", "TILE_BYTES", "Steps", "Tables", "backward", "forward"]
+__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "backward", "forward"]
 
 ROWS = 8  # that are computed side by side
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
@@ -38,7 +38,7 @@ class Steps(NamedTuple):
 
 class Sizes(NamedTuple):
     images: int
-    count: int  # lines of each
+    rows: int  # lines of each
     pitch: int  # samples of a line
     lines: int  # of a piece
     before: int  # lines above a piece that it reads
@@ -69,7 +69,9 @@ def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], item
     """
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
     taps, pitch, tap = prod(plan.kernel), _pitch(grid_of(plan)), _pitch(plan.kernel)
-    terms, rows, phases = [], [], []
+    terms: list[tuple[int, int, int]] = []
+    rows: list[tuple[int, int, list[list[int]]]] = []
+    phases: list[list[int]] = []
     for runs in classes(plan):
         begin = len(terms)
         for c, index in product(range(ins), product(*(range(len(run.shifts)) for run in runs))):
@@ -129,12 +131,12 @@ def _lines(axes: list[list[int]]) -> list[int]:
     return [-1 if min(places, default=0) < 0 else sum(places) for places in product(*axes)]
 
 
-def _together(rows: list[list[int]]) -> list[tuple[int, ...]]:
+def _together(rows: list[list[int]]) -> list[list[int]]:
     """Say of each row how many, from it on, are phases of one channel that lie beside each other in the output."""
-    found = []
+    found: list[list[int]] = []
     for n, (line, channel, phase, at) in enumerate(rows):
-        more = takewhile(lambda row, here=(line, channel): (row[0], row[1]) == here, rows[n:])
-        found.append((phase, channel, at, sum(1 for _ in more)))
+        more = takewhile([line, channel].__eq__, (row[:2] for row in rows[n:]))
+        found.append([phase, channel, at, len(list(more))])
     return found
 
 

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from upconv._lower._numpy import _columns, _window
+from upconv._lower._numpy._columns import conv as conv_by_columns
 from upconv._lower._numpy._few import is_few
 from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
 from upconv._lower._numpy._operands import Operands, grouped, lifted, operands
 from upconv._lower._numpy._phases import classes
 from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward
 from upconv._lower._numpy._threads import cores, side_by_side
+from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_transpose", "reason", "refusal", "slow", "workspace"]
@@ -38,13 +39,14 @@ MANY_CHANNELS = 128
 
 @lru_cache(maxsize=1)
 def _missing() -> str:
+    """Say what is missing to compile with."""
     return "" if find_spec("numba") else "a call without Numba, which is not installed: pip install 'upconv[numba]'"
 
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take what it is compiled for, and what fits into a thread's memory."""
-    if missing := _missing():
-        return missing
+    if _missing():
+        return _missing()
     if x.dtype.name not in ("float32", "float64") or not x.dtype.isnative:
         return f"{x.dtype}: it is compiled for float32 and float64"
     if plan.is_empty or not all(lifted(plan)[0].size):
@@ -89,7 +91,7 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     reached = sum(prod(run.phases for run in runs) for runs in classes(of.plan))
     if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:
         of.out[...] = of.background(of.plan.rank)
-    return y if _run(forward, of, x, of.bias, y) else _window.conv_transpose(plan, x, weight, bias)
+    return y if _run(forward, of, x, of.bias, y) else overlap_add(plan, x, weight, bias)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
@@ -100,13 +102,13 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     if of.x.size < x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
     fill = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
-    return x if not len(x) or _run(backward, of, y, fill, x) else _columns.conv(plan, y, weight, bias)
+    return x if not len(x) or _run(backward, of, y, fill, x) else conv_by_columns(plan, y, weight, bias)
 
 
 def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any) -> bool:
     """Fill the result, or return False where the weight is not finite."""
     # Not before it is needed: importing Numba takes half a second.
-    from upconv._lower._numpy import _compiled
+    from upconv._lower._numpy._compiled import direct, pack
 
     groups, ins, outs = of.weight.shape[:3]
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
@@ -116,7 +118,7 @@ def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result
     shares = _shares(len(tables.blocks), threads=cores() if taps.size > MANY_WEIGHTS else 1)
     finite: Any = np.empty((len(shares), 1), bool)
     packs = zip(shares, finite, strict=True)
-    side_by_side([partial(_compiled.pack, *s, tables, taps, packed, f) for s, f in packs], wake=len(shares) > 1)
+    side_by_side([partial(pack, *s, tables, taps, packed, f) for s, f in packs], wake=len(shares) > 1)
     if not finite.all():
         return False
     if bias is None:
@@ -127,7 +129,7 @@ def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result
         ends = [_steps(view, whole, part) for view, whole in zip(views, (given, result), strict=True)]
         for share in _shares(groups * tables.sizes.pieces, threads=cores() if of.is_much() else 1):
             task = (*share, tables, given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1])
-            tasks.append(partial(_compiled.direct, *task))
+            tasks.append(partial(direct, *task))
     side_by_side(tasks, wake=of.is_much())
     return True
 

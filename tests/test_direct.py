@@ -1,0 +1,138 @@
+"""NumPy's compiled lowering: in pieces of every size, on long lines, and as a machine with narrow vectors has it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import test_adjoint
+import upconv
+from cases import CASES, Case, cases
+from refusals import refused
+from test_values import check, run
+
+pytestmark = pytest.mark.value
+
+# What the shared cases are too small for: lines longer than a run, more rows than eight, of which some have a partner.
+LONG = [
+    Case(
+        "long-line", (1, 2, 2, 1000), (2, 3, 2, 3), (1, 2), (3, 1998), {"stride": (2, 2), "padding": ((1, 0), (2, 1))}
+    ),
+    Case("long-line-1d", (2, 3, 2050), (3, 9, 4), (1,), (4100,), {"stride": 2, "padding": 1}),
+    Case("many-rows", (2, 5, 4, 7), (5, 19, 4, 2), (1, 0), (8, 14), {"stride": 2, "padding": ((1, 1), (0, 0))}),
+    Case("odd-crops", (1, 3, 5, 6), (3, 4, 4, 4), (1, 2), (10, 9), {"stride": 2, "padding": ((1, 1), (2, 3))}),
+    Case("two-of-three", (1, 3, 5, 6), (3, 6, 5, 5), (2, 1), (13, 18), {"stride": 3, "padding": ((2, 2), (1, 1))}),
+]
+
+
+@pytest.fixture
+def compiled(library):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} has no compiled lowering")
+    pytest.importorskip("numba", reason="Numba is not installed")
+
+
+@pytest.fixture(params=[1, 3000, 2**20], ids="{}-bytes".format)
+def pieces(request, compiled, monkeypatch):
+    """Pieces of a size, on threads however little there is to do."""
+    from upconv._lower._numpy import _operands, _tables, direct
+
+    monkeypatch.setattr(_tables, "TILE_BYTES", request.param)
+    monkeypatch.setattr(_operands, "THREADS", 0)
+    monkeypatch.setattr(direct, "LONGEST", max(20_000, 4 * request.param))
+    monkeypatch.setattr(direct, "MANY_WEIGHTS", request.param)
+    for way in (_tables.forward, _tables.backward):
+        way.cache_clear()
+    yield
+    for way in (_tables.forward, _tables.backward):
+        way.cache_clear()
+
+
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("case", [*LONG, *CASES], ids=str)
+def test_named_geometries(pieces, plain, case, data_format):
+    check(run(plain, case, "direct", data_format=data_format), case)
+
+
+@pytest.mark.parametrize("case", [*LONG, *CASES], ids=str)
+def test_the_way_back(pieces, plain, case):
+    test_adjoint.check(test_adjoint.both(plain, case, "direct", "float32"), case, "float32")
+
+
+@given(case=cases(max_size=9))
+def test_anything_legal(pieces, plain, case):
+    check(run(plain, case, "direct"), case)
+
+
+def test_a_long_line_is_halved(pieces, plain, request):
+    from upconv._lower._numpy import _tables
+
+    case = LONG[0]
+    check(run(plain, case, "direct"), case)
+    plans = _tables.forward.cache_info().currsize
+    assert plans > 1 if request.node.callspec.params["pieces"] < 2**20 else plans == 1
+
+
+def test_it_is_what_auto_takes(compiled):
+    x, weight = np.ones((2, 32, 24, 24), "float32"), np.ones((32, 24, 3, 5), "float32")
+    assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "direct"
+    assert upconv.explain(x.astype("float16"), weight.astype("float16"), stride=(2, 3)).algorithm == "overlap_add"
+    assert upconv.explain(x[..., :2, :2], weight[..., :2, :2], stride=2).algorithm != "direct"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_in_the_weight_is_left_to_columns(compiled, value):
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((1, 3, 5, 6)), rng.standard_normal((3, 4, 3, 2))
+    weight[1, 2, 2, 0] = value
+    with np.errstate(invalid="ignore"):  # BLAS multiplies inf by what it pads with
+        y = upconv.conv_transpose(x, weight, stride=2, algorithm="direct")
+    finite = np.isfinite(y)
+    assert not finite[0, 2, 4:11:2, 0:11:2].any()
+    assert finite.sum() == y.size - 5 * 6
+
+
+def test_without_numba(library, monkeypatch):
+    if library.name != "numpy":
+        pytest.skip("of NumPy")
+    from upconv._lower._numpy import direct
+
+    x, weight = np.ones((2, 32, 24, 24), "float32"), np.ones((32, 24, 3, 5), "float32")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    direct._missing.cache_clear()
+    try:
+        assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "overlap_add"
+        with refused(ValueError, "direct does not take a call without Numba, which is not installed"):
+            upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
+    finally:
+        direct._missing.cache_clear()
+
+
+def test_a_kernel_that_reaches_far_is_not_taken(compiled):
+    x, weight = np.ones((1, 64, 3, 3), "float32"), np.ones((64, 1, 300, 300), "float32")
+    with refused(ValueError, "direct does not take a kernel so long"):
+        upconv.conv_transpose(x, weight, algorithm="direct")
+
+
+NARROW = """
+import llvmlite.binding
+features = llvmlite.binding.get_host_cpu_features()
+features.update({name: False for name in features if "avx512" in name or "avx10" in name})
+llvmlite.binding.get_host_cpu_features = lambda: features
+import numpy, upconv
+from upconv._lower._numpy import _micro
+assert not _micro.IS_WIDE
+rng = numpy.random.default_rng(0)
+x, weight = rng.standard_normal((2, 3, 5, 40)), rng.standard_normal((3, 13, 3, 4))
+y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
+numpy.testing.assert_allclose(y, upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="generic"), atol=1e-12)
+"""
+
+
+def test_narrow_vectors_give_the_values(compiled, tmp_path):
+    """What a machine without AVX-512 computes: Numba keeps its programs apart, and so does this."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", NARROW], check=True, env=environment, timeout=300)
