@@ -50,7 +50,7 @@ LINES = [
 ]
 
 
-# Half of this test's time would be that layer: 32 groups, each of them in many blocks. `groups` has three.
+# Half of this test's time would be that layer: four groups, which `groups` has too, and 128 output channels.
 MANY = [*LINES, *(case for case in CASES if case.name != "grouped-4")]
 
 
