@@ -5,7 +5,6 @@ for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
 from pathlib import Path
-from shutil import rmtree
 
 import nox
 
@@ -51,9 +50,9 @@ def wheel(session, extras=""):
     """The wheel, with extras; built once for all sessions of a run, because pip makes an environment for each build."""
     if not BUILT:
         folder = session.cache_dir / "wheel"
-        rmtree(folder, ignore_errors=True)
-        session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
-        BUILT.extend(folder.glob("*.whl"))
+        session.run_install("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
+        # The newest, if there is one: with `nox -R` nothing is built, and nothing installed.
+        BUILT.append(max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime, default=folder))
     return f"{BUILT[0].resolve()}[{extras}]"
 
 
