@@ -66,9 +66,13 @@ def tests(session, library):
     extras, *others = LIBRARIES[library]
     install(session, extras, *TEST, "numpy", *others)
     run = (*PYTEST, "--library", library, *session.posargs)
-    session.run(*run, env=QUICK_XLA if library == "jax" else {})
-    if library == "jax" and not session.posargs:  # and once as XLA compiles for everyone
-        session.run(*run, "tests/test_jax.py")
+    if library != "jax":
+        session.run(*run)
+    elif session.posargs:
+        session.run(*run, env=QUICK_XLA)
+    else:
+        session.run(*run, "--ignore=tests/test_jax.py", env=QUICK_XLA)
+        session.run(*run, "tests/test_jax.py")  # JAX's transforms as XLA compiles for everyone
 
 
 for name in LIBRARIES:
@@ -112,9 +116,9 @@ def examples(session):
 def tests_bare(session):
     """NumPy and nothing else: whatever is optional must be missed with a reason."""
     install(session, "", *TEST, "numpy")
-    # Without the two longest, which need nothing that is optional: they ran in tests-numpy.
-    long = ("--ignore=tests/test_adjoint.py", "--ignore=tests/test_tiles.py")
-    session.run(*PYTEST, *long, *session.posargs)
+    # Without the three longest, which need nothing that is optional: they ran in tests-numpy.
+    long = ("adjoint", "tiles", "fft")
+    session.run(*PYTEST, *(f"--ignore=tests/test_{name}.py" for name in long), *session.posargs)
 
 
 @nox.session(name="tests-minimums")
