@@ -46,14 +46,14 @@ QUICK_XLA = {
 BUILT = []
 
 
-def wheel(session, extras=""):
+def wheel(session, extras):
     """The wheel, with extras; built once for all sessions of a run, because pip makes an environment for each build."""
     if not BUILT:
         folder = session.cache_dir / "wheel"
         session.run_install("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ".")
         # The newest, if there is one: with `nox -R` nothing is built, and nothing installed.
         BUILT.append(max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime, default=folder))
-    return f"{BUILT[0].resolve()}[{extras}]"
+    return f"{BUILT[0].resolve()}" + f"[{extras}]" * bool(extras)
 
 
 def install(session, extras, *others, pins=PINS):
