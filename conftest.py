@@ -34,6 +34,8 @@ def pytest_configure(config):
     settings.load_profile("upconv")
     if not hasattr(config, "workerinput"):  # with pytest-xdist, the reports of all workers reach the controller
         config.pluginmanager.register(Values(library))
+        if config.getoption("numprocesses", None):
+            return  # it runs no test, and the workers wait for it: no library is imported for nothing
     if library == "jax":
         import jax
 
@@ -91,6 +93,13 @@ def standin(library):
     if standin.has_device():
         pytest.skip("a GPU is here: what the stand-in records is launched in earnest")
     return standin
+
+
+@pytest.fixture
+def once(library):
+    """For a test of no library's arrays, which one of the sessions runs for all."""
+    if library.name != "numpy":
+        pytest.skip("of no library: in the session of numpy")
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def bench(tmp_path):
 
 
 @pytest.fixture
-def alone(monkeypatch):
+def alone(once, monkeypatch):
     """Measure NumPy against nobody: other libraries take seconds to import."""
     monkeypatch.setitem(contenders.CONTENDERS, "numpy", {"upconv": contenders.CONTENDERS["numpy"]["upconv"]})
 
@@ -277,6 +277,7 @@ def test_what_is_wrong_is_not_timed():
     assert notes
 
 
+@pytest.mark.usefixtures("once")
 def test_a_process_that_is_lost_or_silent_is_said():
     child = Child("numpy", "upconv", 1, 60, {})
     assert child.first["versions"]["numpy"] == np.__version__
@@ -291,6 +292,7 @@ def test_a_process_that_is_lost_or_silent_is_said():
         Child("numpy", "upconv", 1, 0.001, {})
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.skipif(not PROC, reason="processes are looked at through /proc")
 def test_a_process_stands_still_between_its_turns():
     child = Child("numpy", "upconv", 1, 60, {})
@@ -325,6 +327,7 @@ for verb in ("forward", "dx"):
 """
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.skipif(not PROC, reason="memory is measured on Linux")
 def test_memory_is_what_a_call_takes_beyond_its_result():
     environment = os.environ | memory.GIVE_BACK
@@ -361,6 +364,7 @@ def test_words_that_do_not_go_together(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("once")
 def test_what_is_not_installed_is_said(bench, monkeypatch, capsys):
     find_spec = util.find_spec
     hidden = ("torch", "onnx", "onnxruntime", "jax")

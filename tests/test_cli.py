@@ -32,7 +32,7 @@ def _small(monkeypatch):
 
 
 @pytest.fixture
-def numpy_alone(monkeypatch):
+def numpy_alone(once, monkeypatch):
     for command in (check, demo):
         monkeypatch.setattr(command, "LIBRARIES", [row for row in LIBRARIES if row.name == "numpy"])
 

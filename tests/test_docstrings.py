@@ -6,6 +6,7 @@ import pytest
 
 import upconv
 
+pytestmark = pytest.mark.usefixtures("once")
 PUBLIC = [getattr(upconv, name) for name in upconv.__all__ if not name.startswith("_")]
 
 

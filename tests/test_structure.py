@@ -70,6 +70,7 @@ def imports(path):
             yield node.module
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_arrows(path):
     name = module_name(path)
@@ -91,6 +92,7 @@ def test_arrows(path):
         pytest.fail(f"{name} has no place in ARROWS")
 
 
+@pytest.mark.usefixtures("once")
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_all_is_true(path):
     tree = ast.parse(path.read_text())
@@ -128,10 +130,12 @@ def imported_by(statement):
     return set(run.stdout.split()) & set(ARRAY_LIBRARIES)
 
 
+@pytest.mark.usefixtures("once")
 def test_import_brings_no_array_library():
     assert imported_by("import upconv") == set()
 
 
+@pytest.mark.usefixtures("once")
 def test_the_test_above_can_fail():
     assert imported_by("import upconv, numpy") == {"numpy"}
     assert imported_by("import upconv, numpy; upconv.conv_transpose1d(*[numpy.ones((1, 1, 1))] * 2)") == {
@@ -140,6 +144,7 @@ def test_the_test_above_can_fail():
     }
 
 
+@pytest.mark.usefixtures("once")
 def test_import_is_fast():
     # One of several, in time of this process: a busy machine is not the package's doing.
     def milliseconds():

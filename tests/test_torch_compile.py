@@ -135,6 +135,7 @@ def test_transforms_inside_a_graph(torch, dynamo, algorithm):
     torch.testing.assert_close(compiled(*arrays), gradients(*arrays))
 
 
+@pytest.mark.parametrize("algorithm", ["native", "generic"])  # as native: it stands in for the third
 def test_inductor(torch, dynamo, algorithm):
     if not shutil.which("g++"):
         pytest.skip("Inductor compiles C++ on a CPU, and g++ is missing")
