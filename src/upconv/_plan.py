@@ -16,8 +16,9 @@ Standard library only. The batch is not part of the plan: one plan serves every 
 from __future__ import annotations
 
 from collections import namedtuple
+from math import prod
 
-__all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
+__all__ = ["Plan", "Symmetric", "Tap", "far", "full_size", "make_plan", "part"]
 
 # Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
 # two modules takes 25 ms where the whole package may take 30.
@@ -105,6 +106,22 @@ def make_plan(
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
         symmetric=_symmetric(stride, dilation, lo, hi),
     )
+
+
+# Samples, of which 16 MiB hold one channel in float32.
+FEW = 2**22
+
+
+def far(plan: Plan) -> str:
+    """Name what makes a lowering lay out many samples for few, or return the empty string.
+
+    Which of them make all phases of the stride, or the result before it is cropped, cannot do with any number.
+    """
+    whole = prod(n + max(0, lo) + max(0, hi) for n, lo, hi in zip(plan.out, plan.lo, plan.hi, strict=True))
+    laid = max(whole, prod(plan.stride))
+    if laid <= max(FEW, 16 * prod(plan.out)):
+        return ""
+    return f"a stride or a crop far beyond the output: {laid} samples would be laid out for {prod(plan.out)}"
 
 
 def part(plan: Plan, axis: int, start: int, stop: int) -> tuple[Plan, slice]:
