@@ -32,7 +32,8 @@ class Tap(namedtuple("Tap", "a phase shift start stop at")):
     def lands(self, s: int, first: int, last: int) -> slice:
         """Where inputs first:last, within start:stop, land in the output of stride ``s``."""
         begin = (first + self.shift) * s + self.phase
-        return slice(begin, begin + (last - first - 1) * s + 1, s)
+        # MXNet takes no step beyond 32 bits, which a single sample does not need.
+        return slice(begin, begin + (last - first - 1) * s + 1, s if last - first > 1 else 1)
 
 
 # A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say, if

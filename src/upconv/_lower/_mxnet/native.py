@@ -19,10 +19,11 @@ from typing import Any
 import mxnet as mx
 from mxnet import numpy as np
 
-from upconv._plan import Plan
+from upconv._plan import Plan, far
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
+LARGEST = 2**31 - 1
 # What MXNet asks itself, once, before its first call.
 ONEDNN = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
 
@@ -35,6 +36,10 @@ def refusal(plan: Plan, x: Any) -> str:
         return f"{x.dtype}: MXNet's op has no kernel for integers"
     if any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True)):
         return "stride and dilation on one axis: MXNet's op gives wrong values for both together"
+    if max(map(abs, (*plan.stride, *plan.dilation, *plan.lo, *plan.hi, *plan.out))) > LARGEST:
+        return "numbers beyond 32 bits: MXNet's op has no room for them"
+    if far(plan):
+        return far(plan)
     if any(op >= s for op, s in zip(plan.symmetric.output_padding, plan.stride, strict=True)):
         return "an output_padding that is not below the stride: MXNet's op has none"
     return _refuse_rank(plan, x) if plan.rank > 2 else ""
