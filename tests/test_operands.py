@@ -56,6 +56,12 @@ def test_traced_arrays_are_refused_alike(library):
     announce, trace = tracer(library)
     x, weight = announce(X, "float32"), announce(W, "float32")
 
+    def with_first(verb, x):
+        return lambda weight: verb(x, weight)
+
+    def with_second(verb, weight):
+        return lambda x: verb(x, weight)
+
     def refuses(error, text, function, *arrays):
         with refused(error, match=text):
             trace(function, *arrays)
@@ -66,9 +72,9 @@ def test_traced_arrays_are_refused_alike(library):
         refuses(TypeError, r"`x` has dtype bool; \w+ arrays must", verb, announce(X, "bool"), announce(W, "bool"))
         own = np.ones(W, "float32")
         text = f"`x` is an array of {library.name} and `weight` one of numpy; convert one"
-        refuses(TypeError, text, lambda x, own=own, verb=verb: verb(x, own), x)
-        refuses(TypeError, "`weight` must be an array of one of", lambda x, verb=verb: verb(x, [1.0]), x)
-        refuses(TypeError, "`x` must be an array of one of", lambda w, verb=verb: verb([1.0], w), weight)
+        refuses(TypeError, text, with_second(verb, own), x)
+        refuses(TypeError, "`weight` must be an array of one of", with_second(verb, [1.0]), x)
+        refuses(TypeError, "`x` must be an array of one of", with_first(verb, [1.0]), weight)
     text = "`x` has dtype float32 and `y` has float64; convert one"
     refuses(TypeError, text, lambda x, y: upconv.conv_weight(x, y, (1, 1)), x, announce(X, "float64"))
     text = "`cotangent` must have the shape of the result"
