@@ -15,7 +15,7 @@ REACHED = set()
 @contextmanager
 def refused(error, match):
     with pytest.raises(error, match=match) as caught:
-        yield
+        yield caught
     REACHED.update((str(entry.path), entry.lineno + 1) for entry in caught.traceback)
 
 
