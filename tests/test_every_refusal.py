@@ -4,15 +4,17 @@ The tests run again here, one after the other in one process, because the lines 
 the process alone where tests run side by side.
 """
 
+import ast
 import inspect
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 
 import pytest
 
-from refusals import REACHED, raises, refused
+from refusals import PACKAGE, REACHED, raises, refused
 
 MODULES = ("test_arguments", "test_conv_arguments", "test_operands", "test_linear", "test_diagram")
 # What raises where a library has more than others, or an optional one is missing: the text, and the libraries.
@@ -60,6 +62,18 @@ def test_every_raise_is_reached(request, library):
         and not any(words in source and library.name not in where for words, where in ELSEWHERE.items())
     ]
     assert not missed
+
+
+def test_every_error_of_the_commands_is_named():
+    """What they say to their user stands in their tests, which match it; other errors there are between their files."""
+    tests = "".join((Path(__file__).parent / f"{name}.py").read_text() for name in ("test_cli", "test_bench"))
+    sources = [path.read_text() for path in (PACKAGE / "__main__.py", *(PACKAGE / "_cli").glob("*.py"))]
+    errors = [n for source in sources for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Raise)]
+    said = [error for error in errors if "CommandError" in ast.unparse(error)]
+    assert len(said) > 6
+    for error in said:
+        pieces = [str(n.value).strip(": ") for n in ast.walk(error) if isinstance(n, ast.Constant)]
+        assert any(len(piece) > 6 and piece[:16] in tests for piece in pieces), ast.unparse(error)
 
 
 def test_a_raise_that_no_test_reaches_is_seen():
