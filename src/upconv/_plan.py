@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import namedtuple
 from math import prod
 
-__all__ = ["Plan", "Symmetric", "Tap", "far", "full_size", "make_plan", "part"]
+__all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
 
 # Here, and in all that `import upconv` loads, namedtuple rather than typing.NamedTuple or dataclasses: importing those
 # two modules takes 25 ms where the whole package may take 30.
@@ -45,7 +45,7 @@ class Plan(
     namedtuple(
         "Plan",
         "in_channels out_channels groups size kernel stride dilation lo hi channels_last "
-        "rank out sample_shape image_shape weight_shape is_empty phase_size symmetric",
+        "rank out sample_shape image_shape weight_shape is_empty phase_size symmetric largest far",
     )
 ):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
@@ -106,23 +106,10 @@ def make_plan(
         is_empty=not all((in_channels, out_channels, *size, *out)),
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
         symmetric=_symmetric(stride, dilation, lo, hi),
+        # An op whose numbers have 32 bits is asked no more than that.
+        largest=max(map(abs, (*stride, *dilation, *lo, *hi, *out))),
+        far=_far(stride, lo, hi, out),
     )
-
-
-# Samples, of which 16 MiB hold one channel in float32.
-FEW = 2**22
-
-
-def far(plan: Plan) -> str:
-    """Name what makes a lowering lay out many samples for few, or return the empty string.
-
-    Which of them make all phases of the stride, or the result before it is cropped, cannot do with any number.
-    """
-    whole = prod(n + max(0, lo) + max(0, hi) for n, lo, hi in zip(plan.out, plan.lo, plan.hi, strict=True))
-    laid = max(whole, prod(plan.stride))
-    if laid <= max(FEW, 16 * prod(plan.out)):
-        return ""
-    return f"a stride or a crop far beyond the output: {laid} samples would be laid out for {prod(plan.out)}"
 
 
 def part(plan: Plan, axis: int, start: int, stop: int) -> tuple[Plan, slice]:
@@ -152,6 +139,18 @@ def part(plan: Plan, axis: int, start: int, stop: int) -> tuple[Plan, slice]:
 def _phase_size(out: int, s: int) -> int:
     # One size for all phases: where s does not divide the output, the late phases end one sample beyond it.
     return -(-out // s)
+
+
+def _far(stride: tuple[int, ...], lo: tuple[int, ...], hi: tuple[int, ...], out: tuple[int, ...]) -> str:
+    """Name what makes a lowering lay out many samples for few: a refusal for those that lay out every phase, or crop.
+
+    Many are 16 for each of the output, and more than 16 MiB hold of one channel in float32.
+    """
+    whole = prod(n + max(0, front) + max(0, back) for n, front, back in zip(out, lo, hi, strict=True))
+    laid = max(whole, prod(stride))
+    if laid <= max(2**22, 16 * prod(out)):
+        return ""
+    return f"a stride or a crop far beyond the output: {laid} samples would be laid out for {prod(out)}"
 
 
 def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:

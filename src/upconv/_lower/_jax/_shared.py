@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["finish", "layouts", "narrow", "platform", "transposed", "unfit", "wide", "words"]
 
@@ -29,10 +29,9 @@ def unfit(plan: Plan) -> str:
     """Name what XLA's convolution gets wrong, or return the empty string."""
     if plan.is_empty:
         return "an empty image: XLA sizes it otherwise"
-    numbers = (*plan.stride, *plan.dilation, *plan.lo, *plan.hi, *plan.out)
-    if max(map(abs, numbers)) > LARGEST:
+    if plan.largest > LARGEST:
         return "numbers beyond 32 bits: XLA's op gives zeros, does not end, or ends the process"
-    return far(plan)
+    return plan.far
 
 
 def words(plan: Plan, x: Any) -> dict[str, Any]:

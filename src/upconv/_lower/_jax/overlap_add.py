@@ -15,7 +15,7 @@ import jax
 from upconv._lower._jax._columns import by_columns, columns_workspace, count_blocks
 from upconv._lower._jax._phases import ADDITIONS, additions
 from upconv._lower._jax._shared import finish, platform, transposed, wide
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = [
     "conv",
@@ -37,8 +37,8 @@ def refusal(plan: Plan, x: Any) -> str:
     """Refuse what has nothing to multiply, and what would be a long program."""
     if plan.is_empty:
         return "an empty image: there is nothing to multiply"
-    if far(plan):
-        return far(plan)
+    if plan.far:
+        return plan.far
     n = additions(plan)
     return f"a kernel of {n} shifts: each is an operation of the program, {ADDITIONS} at most" if n > ADDITIONS else ""
 

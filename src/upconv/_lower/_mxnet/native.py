@@ -19,7 +19,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import numpy as np
 
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
@@ -36,10 +36,10 @@ def refusal(plan: Plan, x: Any) -> str:
         return f"{x.dtype}: MXNet's op has no kernel for integers"
     if any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True)):
         return "stride and dilation on one axis: MXNet's op gives wrong values for both together"
-    if max(map(abs, (*plan.stride, *plan.dilation, *plan.lo, *plan.hi, *plan.out))) > LARGEST:
+    if plan.largest > LARGEST:
         return "numbers beyond 32 bits: MXNet's op has no room for them"
-    if far(plan):
-        return far(plan)
+    if plan.far:
+        return plan.far
     if any(op >= s for op, s in zip(plan.symmetric.output_padding, plan.stride, strict=True)):
         return "an output_padding that is not below the stride: MXNet's op has none"
     return _refuse_rank(plan, x) if plan.rank > 2 else ""

@@ -8,14 +8,14 @@ from upconv._lower._numpy._columns import conv, conv_weight
 from upconv._lower._numpy._operands import lifted
 from upconv._lower._numpy._schedule import make_schedule
 from upconv._lower._numpy._window import conv_transpose, workspace
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "workspace"]
 
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take what is laid out in a window of some size."""
-    return far(lifted(plan)[0])
+    return lifted(plan)[0].far
 
 
 def reason(plan: Plan) -> str:

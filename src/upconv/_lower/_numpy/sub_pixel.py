@@ -24,7 +24,7 @@ from upconv._lower._numpy._grid import ALL, grid_of, kept
 from upconv._lower._numpy._operands import Operands, is_finite, lifted, operands
 from upconv._lower._numpy._threads import buffer, cores, side_by_side
 from upconv._lower._numpy._window import conv_transpose as overlap_add
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
 
@@ -47,7 +47,7 @@ class _Run(NamedTuple):
 def refusal(plan: Plan, x: Any) -> str:
     """Take all that has something to multiply, and is laid out in tiles of some size."""
     ours = lifted(plan)[0]
-    return "nothing to multiply" if plan.is_empty or not all(ours.size) else far(ours)
+    return "nothing to multiply" if plan.is_empty or not all(ours.size) else ours.far
 
 
 def slow(plan: Plan, x: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
@@ -35,10 +35,10 @@ def refusal(plan: Plan, x: Any) -> str:
         return "dilation: TensorFlow's kernels for CPUs have none"
     if plan.is_empty:
         return "an empty image: TensorFlow's ops refuse or size it otherwise"
-    if max(map(abs, (*plan.stride, *plan.lo, *plan.hi, *plan.out))) > LARGEST:
+    if plan.largest > LARGEST:
         return "numbers beyond 32 bits: TensorFlow's ops have no room for them"
-    if far(plan):
-        return far(plan)
+    if plan.far:
+        return plan.far
     return "" if x.dtype.name in FLOATING else f"{x.dtype.name}: TensorFlow's ops are for real floating numbers"
 
 

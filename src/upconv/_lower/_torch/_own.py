@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from upconv._plan import Plan, far
+from upconv._plan import Plan
 
 __all__ = ["WIDENED", "conv", "conv_transpose", "conv_weight", "derivatives", "refusal", "refusal_conv_weight"]
 
@@ -33,8 +33,8 @@ def refusal(plan: Plan, x: Any) -> str:
         return "an empty image: PyTorch's op has none"
     if max(*plan.stride, *plan.dilation, *plan.symmetric.padding) > LARGEST:
         return "numbers beyond 32 bits: PyTorch's op has no room for them"
-    if far(plan):
-        return far(plan)
+    if plan.far:
+        return plan.far
     if x.dtype not in FLOATING and not (x.dtype == torch.int64 and x.device.type == "cpu"):
         return f"{x.dtype} on {x.device.type}: PyTorch's op has no kernel for it"
     return ""
