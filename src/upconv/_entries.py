@@ -27,7 +27,7 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
     axes = [_meetings(xp, taps, s) for taps, s in zip(plan.taps, plan.stride, strict=True)]
     p, a, o = ([along(axis, axes[axis - 2][which]) for axis in range(2, plan.rank + 2)] for which in range(3))
     each = plan.out_channels // plan.groups
-    c, k = along(0, xp.arange(plan.in_channels)), along(1, xp.arange(each))
+    c, k = along(0, xp.arange(plan.in_channels, dtype=xp.int64)), along(1, xp.arange(each, dtype=xp.int64))
     group = c // max(1, plan.in_channels // plan.groups)
     values, columns, rows = xp.broadcast_arrays(
         weight[(c, k, *a)],
@@ -41,11 +41,11 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
 def _meetings(xp: Any, taps: tuple[Tap, ...], s: int) -> tuple[Any, Any, Any]:
     """Input samples, taps and output samples of one axis, where they meet."""
     met = [
-        (p := xp.arange(tap.start, tap.stop), xp.full(p.shape, tap.a), (p + tap.shift) * s + tap.phase)
+        (p := xp.arange(tap.start, tap.stop, dtype=xp.int64), xp.full(p.shape, tap.a), (p + tap.shift) * s + tap.phase)
         for tap in taps
         if tap.start < tap.stop
     ]
-    return tuple(map(xp.concat, zip(*met, strict=True))) if met else (xp.arange(0),) * 3  # type: ignore[return-value]
+    return tuple(map(xp.concat, zip(*met, strict=True))) if met else (xp.arange(0, dtype=xp.int64),) * 3  # type: ignore[return-value]
 
 
 def _ravel(plan: Plan, channel: Any, places: list[Any], channels: int, size: tuple[int, ...]) -> Any:
