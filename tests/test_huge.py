@@ -96,6 +96,14 @@ def test_what_no_memory_holds(plain, library):
             upconv.conv_transpose1d(*arrays, **words)
 
 
+def test_a_sparse_matrix_that_no_memory_holds(plain, library):
+    if library.name != "numpy":
+        pytest.skip(f"{library.name} has no sparse matrices here")
+    pytest.importorskip("scipy")
+    with within(20), pytest.raises(MemoryError):
+        upconv.as_matrix(np.ones((1, 1, 2)), (1, 2**53))
+
+
 def broadcast(library, a, shape):
     """An array of a shape that it does not hold: its strides are zero."""
     if library.name == "torch":
