@@ -27,9 +27,11 @@ FAR = [
     far("between-strides", (1, 2, 3), (2, 3, 3), (2**40 - 1,), (5,), stride=2**40),
     far("between-strides-2d", (1, 2, 3, 4), (2, 3, 3, 2), (2**31 - 1, 2**32 - 2), (5, 6), stride=2**31),
     far("front-of-strides", (1, 2, 3), (2, 3, 3), (0,), (7,), stride=2**30),
+    far("front-of-longest-strides", (1, 2, 3), (2, 3, 3), (0,), (7,), stride=MOST),
     far("taps-meet", (1, 2, 3), (2, 3, 3), (2**40 - 1,), (4,), stride=2**40, dilation=2**40),
     far("taps-miss", (1, 2, 3), (2, 3, 3), (2**40 - 1,), (6,), stride=2**40, dilation=2**40 + 1),
     far("nothing-before", (1, 2, 3), (2, 3, 3), (-MOST,), (5,)),
+    far("nothing-near", (1, 2, 3), (2, 3, 3), (2**70,), (5,)),
     far("nothing-behind", (1, 2, 3), (2, 3, 3), (MOST,), (5,), stride=MOST),
 ]
 

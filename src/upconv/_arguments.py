@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ELEMENTS", "MOST", "exact", "exact_shape", "in_range", "per_axis", "refuse_type"]
 
-# The indices of every library have 64 bits, and so may sizes, strides and crops.
+# The indices of every library have 64 bits. A crop may have more, as what is behind the last of a few far strides.
 MOST = 2**63 - 1
 # More bytes than a processor addresses; XLA ends the process where their number has more than 64 bits.
 MAX_ELEMENTS = 2**56

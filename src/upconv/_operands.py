@@ -113,7 +113,7 @@ def of_base_class(library: Library, *arrays: Any) -> tuple[Any, ...]:
     if library.name != "numpy":
         return arrays
     base = sys.modules["numpy"].ndarray
-    return tuple([a.view(base) if isinstance(a, base) and type(a) is not base else a for a in arrays])
+    return tuple([a.view(base) if type(a) is not base and isinstance(a, base) else a for a in arrays])
 
 
 def like_the_result(y: Any, cotangent: Any) -> None:

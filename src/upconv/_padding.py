@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 
-from upconv._arguments import MOST, per_axis, refuse_type
+from upconv._arguments import per_axis, refuse_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,13 +75,6 @@ def pairs(padding: Exact, rank: int) -> list[tuple[int, int]]:
 
 
 def _pair(axis: int, entry: Exact) -> tuple[int, int]:
-    lo, hi = _either(axis, entry)
-    if max(abs(lo), abs(hi)) > MOST:
-        raise ValueError(f"`padding` must be at most {MOST} either way, got {entry} on axis {axis}")
-    return lo, hi
-
-
-def _either(axis: int, entry: Exact) -> tuple[int, int]:
     if type(entry) is int:
         if entry < 0:
             raise ValueError(
