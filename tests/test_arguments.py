@@ -46,8 +46,8 @@ def test_a_traced_call_refuses_the_same(library, changes, error, text):
         trace(lambda *a: upconv.conv_transpose(*a, **arguments), *arrays)
 
 
-# One of a TypeError, of each argument that a graph may make a symbol of, and of a number too large for one.
-COMPILED = [SHAPES[2], SHAPES[5], SHAPES[8], GEOMETRY[2], GEOMETRY[6], GEOMETRY[30], HUGE[0], HUGE[4], ALGORITHMS[0]]
+# Of an array's shape, of a word's type, and of a number too large for a graph's symbols: two seconds each to compile.
+COMPILED = [SHAPES[5], GEOMETRY[6], HUGE[4]]
 
 
 @pytest.mark.parametrize("changes, error, text", COMPILED)
