@@ -107,7 +107,7 @@ def make_plan(
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
         symmetric=_symmetric(stride, dilation, lo, hi),
         # An op whose numbers have 32 bits is asked no more than that.
-        largest=max(map(abs, (*stride, *dilation, *lo, *hi, *out))),
+        largest=max([abs(n) for n in (*stride, *dilation, *lo, *hi, *out)]),
         far=_far(stride, lo, hi, out),
     )
 
@@ -146,7 +146,8 @@ def _far(stride: tuple[int, ...], lo: tuple[int, ...], hi: tuple[int, ...], out:
 
     Many are 16 for each of the output, and more than 16 MiB hold of one channel in float32.
     """
-    whole = prod(n + max(0, front) + max(0, back) for n, front, back in zip(out, lo, hi, strict=True))
+    # Lists, because `torch.compile` traces no product of a generator.
+    whole = prod([n + max(0, front) + max(0, back) for n, front, back in zip(out, lo, hi, strict=True)])
     laid = max(whole, prod(stride))
     if laid <= max(2**22, 16 * prod(out)):
         return ""
