@@ -70,7 +70,7 @@ AXES = ["N", "C_in", "C_out", "H", "W", "N C_in C_out H W"]
 
 @pytest.mark.value
 @pytest.mark.parametrize("empty", AXES)
-def test_axes_of_no_samples(library, plain, empty):
+def test_axes_of_no_samples(plain, empty):
     """`vjp` is all the verbs: the transposed convolution, and the ways back to x, weight and bias."""
     sizes = {"N": 2, "C_in": 3, "C_out": 2, "H": 4, "W": 3} | dict.fromkeys(empty.split(), 0)
     batch, ins, outs, *size = sizes.values()
@@ -86,8 +86,10 @@ def test_axes_of_no_samples(library, plain, empty):
         oracle.conv_weight(x, cotangent, weight.shape[2:], stride, dilation, groups, lo),
         cotangent.sum((0, 2, 3)),
     )
-    for algorithm in ("auto", "generic") if library.name != "dask" else ("auto",):
-        y, pullback = upconv.vjp(*map(plain.make, (x, weight, bias)), **case.arguments, algorithm=algorithm)
+    arrays = [plain.make(a) for a in (x, weight, bias)]
+    taken = upconv.explain(*arrays, **case.arguments).algorithm
+    for algorithm in {"auto", "generic"} - {taken}:
+        y, pullback = upconv.vjp(*arrays, **case.arguments, algorithm=algorithm)
         for ours, theirs in zip((y, *pullback(plain.make(cotangent))), expected, strict=True):
             assert tuple(ours.shape) == theirs.shape
             np.testing.assert_allclose(plain.back(ours), theirs, rtol=1e-12, atol=1e-12)

@@ -58,7 +58,8 @@ def test_far(plain, library, case):
     x, weight, bias = case.arrays()
     arrays = [plain.make(a) for a in (x, weight, bias)]
     expected = oracle.conv_transpose(x, weight, bias, *case.geometry)
-    for algorithm in ("auto", *library.algorithms):
+    taken = upconv.explain(*arrays, **case.arguments).algorithm
+    for algorithm in ("auto", *(name for name in library.algorithms if name != taken)):
         with within(20):
             try:
                 y = upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
