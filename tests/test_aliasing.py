@@ -93,3 +93,19 @@ def test_axes_of_no_samples(plain, empty):
         for ours, theirs in zip((y, *pullback(plain.make(cotangent))), expected, strict=True):
             assert tuple(ours.shape) == theirs.shape
             np.testing.assert_allclose(plain.back(ours), theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("empty", ["N", "C_in", "C_out", "H", "all"])
+def test_explain_of_axes_of_no_samples(library, plain, empty):
+    sizes = {name: 0 if empty in (name, "all") else n for name, n in (("N", 2), ("C_in", 3), ("C_out", 2), ("H", 4))}
+    batch, ins, outs, height = sizes.values()
+    arrays = plain.make(np.ones((batch, ins, height, 3))), plain.make(np.ones((ins, outs, 3, 2)))
+    for algorithm in ("auto", *library.algorithms):
+        try:
+            found = upconv.explain(*arrays, stride=(2, 3), algorithm=algorithm)
+        except ValueError as refusal:
+            assert algorithm not in ("auto", "generic")
+            assert "does not take" in str(refusal)  # noqa: PT017
+            continue
+        assert found.output_shape == (batch, outs, max(0, (height - 1) * 2 + 3), 8)
+        assert found.workspace >= 0
