@@ -91,10 +91,12 @@ def test_what_no_memory_holds(plain, library):
     if library.name == "tensorflow":
         pytest.skip("TensorFlow itself waits for memory, ten seconds long, before its error")
     arrays = plain.make(np.ones((1, 1, 3))), plain.make(np.ones((1, 1, 2)))
+    if library.name == "dask":
+        # Lazy: nothing has asked for 32 GiB yet. Of more, Dask is long at listing its chunks.
+        with within(20):
+            assert upconv.conv_transpose1d(*arrays, stride=2**31).shape == (1, 1, 2**32 + 2)
+        return
     for words in ({"stride": 2**52}, {"dilation": 2**53}, {"output_size": 2**53}):
-        if library.name == "dask":  # lazy: it has not been asked for memory yet
-            assert upconv.conv_transpose1d(*arrays, **words).shape[2] >= 2**53
-            continue
         with within(20), pytest.raises((MemoryError, RuntimeError)):
             upconv.conv_transpose1d(*arrays, **words)
 
