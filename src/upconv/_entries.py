@@ -45,7 +45,7 @@ def _meetings(xp: Any, taps: tuple[Tap, ...], s: int) -> tuple[Any, Any, Any]:
         for tap in taps
         if tap.start < tap.stop
     ]
-    return tuple(map(xp.concat, zip(*met, strict=True))) if met else (xp.arange(0, dtype=xp.int64),) * 3  # type: ignore[return-value]
+    return tuple(map(xp.concat, zip(*met, strict=True))) if met else (xp.arange(0, dtype=xp.int64),) * 3
 
 
 def _ravel(plan: Plan, channel: Any, places: list[Any], channels: int, size: tuple[int, ...]) -> Any:
