@@ -226,6 +226,9 @@ def test_results_are_shown_again(bench, tmp_path, capsys):
     assert plot.stat().st_size > 10_000
     assert main(["bench", "--show", str(plot)]) == 2
     assert "has no results" in capsys.readouterr().err
+    other.write_text(json.dumps(results | {"rows": []}))
+    assert main(["bench", "--show", str(other)]) == 2
+    assert "nothing was measured" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("alone")

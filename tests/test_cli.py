@@ -14,7 +14,7 @@ from PIL import Image
 
 from upconv import _dispatch
 from upconv.__main__ import main
-from upconv._cli import check, demo, photo
+from upconv._cli import CommandError, check, demo, photo
 from upconv._cli.arrays import Arrays
 from upconv._cli.libraries import ARRAYS
 from upconv._cli.oracle import reference
@@ -176,6 +176,12 @@ def test_files_that_cannot_be_read_or_written(save, tmp_path, capsys):
     for line, fault in zip(lines, ("text.png as an image", "none.png as an image", "there is no folder"), strict=True):
         assert line.startswith("upconv demo: cannot")
         assert fault in line
+
+
+def test_a_picture_that_cannot_be_written(tmp_path):
+    small = np.zeros((3, 8, 8))
+    with pytest.raises(CommandError, match=f"cannot write {tmp_path}: "):
+        photo.draw(small, np.zeros((3, 16, 16)), 2, tmp_path)  # a folder
 
 
 def test_an_interrupt_ends_quietly(monkeypatch, capsys):

@@ -5,6 +5,7 @@ import pytest
 
 import upconv
 from refusals import refused
+from tracing import tracer
 
 X, W, Y = (2, 6, 7, 5), (4, 3, 3, 2), (2, 4, 3, 5)
 GROUPS = {"groups": 2}
@@ -25,7 +26,16 @@ CONV = [
     ({"padding": ((0, 0), (-3, -2))}, ValueError, r"too little on axis 1: 5 samples padded by \(-3, -2\), .* spans 2"),
     ({"x": (2, 6, 1, 5), "padding": "valid"}, ValueError, "`padding` leaves too little on axis 0"),
     ({"padding": "full"}, ValueError, "`padding` must be 'same' or 'valid' where it is a word, got 'full'"),
-    ({"padding": 2**62}, ValueError, r"the output would have shape .*, more than \d+ elements an image"),
+    (
+        {"padding": 2**62},
+        ValueError,
+        r"an image would have shape \(4, \d+, \d+\), \d+ samples on axis 0, more than \d+ elem",
+    ),
+    (
+        {"stride": (2**63, 1)},
+        ValueError,
+        "`stride` must have every value at most 9223372036854775807, got 92233720368547758",
+    ),
     ({"stride": 0.5}, TypeError, "`stride` must be an int or a tuple of ints, got 0.5"),
     ({"dilation": (1, 2, 3)}, ValueError, "`dilation` must be one int or one for each of the 2 spatial axes"),
     ({"data_format": "NCHW"}, ValueError, "`data_format` must be 'channels_first' or 'channels_last', got 'NCHW'"),
@@ -42,7 +52,13 @@ CONV_WEIGHT = [
     ({"y": (3, 6, 7, 5)}, ValueError, "`x` and `y` must have one batch"),
     ({"y": (2, 5, 7, 5)}, ValueError, "`groups` must divide the 5 channels of `y`, got 2"),
     ({"groups": 3}, ValueError, "`groups` must divide the 4 input channels, got 3"),
+    (
+        {"kernel_size": (3, 2**40)},
+        ValueError,
+        "`kernel_size` must have every value at most 16777216, got 1099511627776 on axis 1",
+    ),
     ({"stride": 0}, ValueError, "`stride` must have every value at least 1, got 0"),
+    ({"dilation": 2**63}, ValueError, "`dilation` must have every value at most 9223372036854775807"),
     ({"padding": -1}, ValueError, "`padding` must be at least 0, got -1"),
 ]
 
@@ -65,6 +81,24 @@ def test_conv_weight(plain, changes, error, text):
     arrays, words = shaped(plain, {"x": Y, "y": X, "kernel_size": (3, 2)}, changes, ("x", "y"))
     with refused(error, text):
         upconv.conv_weight(**arrays, **words)
+
+
+@pytest.mark.parametrize("changes, error, text", CONV)
+def test_a_traced_conv(library, changes, error, text):
+    announce, trace = tracer(library)
+    shapes = {"x": X, "weight": W} | GROUPS | changes
+    arrays = {name: announce(shapes.pop(name), "float32") for name in ("x", "weight", "bias") if name in shapes}
+    with refused(error, text):
+        trace(lambda *a: upconv.conv(**dict(zip(arrays, a, strict=True)), **shapes), *arrays.values())
+
+
+@pytest.mark.parametrize("changes, error, text", CONV_WEIGHT)
+def test_a_traced_conv_weight(library, changes, error, text):
+    announce, trace = tracer(library)
+    words = {"x": Y, "y": X, "kernel_size": (3, 2)} | GROUPS | changes
+    arrays = [announce(words.pop(name), "float32") for name in ("x", "y")]
+    with refused(error, text):
+        trace(lambda *a: upconv.conv_weight(*a, **words), *arrays)
 
 
 def test_fixed_ranks_refuse_others(plain):

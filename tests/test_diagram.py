@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 import upconv
+from refusals import refused
 
 # Size, kernel and words; then by hand: stride, dilation, what is cropped in front, what is left.
 CASES = {
@@ -125,6 +126,13 @@ def test_given_figure(diagram):
         ((3, (2, 2, 2)), {}, ValueError, "`kernel` must be one int or one for each of the 2 axes"),
         ((3, 0), {}, ValueError, "kernel size at least 1, got 0"),
         ((3, 2.5), {}, TypeError, "`kernel` must be"),
+        (
+            (3, 2**40),
+            {},
+            ValueError,
+            "`weight` must have every kernel size at most 16777216, got 1099511627776 on axis 0",
+        ),
+        ((3, 2), {"dilation": 2**20}, ValueError, "picture of 1048579 samples on axis 0; at most 32"),
         ((3, 3), {"stride": 0}, ValueError, "`stride` must have every value at least 1"),
         ((3, 3), {"padding": 4}, ValueError, "`padding` leaves a size of -3"),
         ((3, 3), {"output_padding": 1}, ValueError, "`output_padding`"),
@@ -133,7 +141,7 @@ def test_given_figure(diagram):
     ],
 )
 def test_errors(args, words, error, match):
-    with pytest.raises(error, match=match):
+    with refused(error, match=match):
         upconv.diagram(*args, **words)
 
 
@@ -142,7 +150,7 @@ def test_without_matplotlib(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("upconv._picture")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install \"upconv\[plot\]\""):
+    with refused(ImportError, match=r"pip install \"upconv\[plot\]\""):
         upconv.diagram(3, 3)
 
 
@@ -152,5 +160,5 @@ def test_import_brings_no_ink():
 
 
 def test_a_name_that_is_not_there():
-    with pytest.raises(AttributeError, match="module 'upconv' has no attribute 'picture'"):
+    with refused(AttributeError, match="module 'upconv' has no attribute 'picture'"):
         upconv.picture  # noqa: B018

@@ -1,7 +1,5 @@
 """The transposed convolution as linear algebra: its matrix on every library, its operator where solvers are."""
 
-from importlib.util import find_spec
-
 import numpy as np
 import pytest
 
@@ -103,7 +101,7 @@ def test_refusals(library, plain, monkeypatch):
     if library.name not in ("numpy", "cupy"):
         with refused(TypeError, f"`linear_operator` takes a `weight` of NumPy or CuPy, got one of {library.name}"):
             upconv.linear_operator(weight, (2, 5))
-    elif library.name == "numpy" and find_spec("scipy"):
+    elif library.name == "numpy":
         import sys
 
         monkeypatch.setitem(sys.modules, "scipy.sparse", None)
@@ -120,3 +118,10 @@ def test_refusals(library, plain, monkeypatch):
             function(weight, 5)
         with refused(ValueError, r"`x` has 3 channels where `weight`, \(2, 1, 3\), has 2"):
             function(weight, (3, 5))
+
+
+def test_a_dense_matrix_beyond_memory_is_refused(library, plain):
+    weight = plain.make(np.ones((2, 1, 3)))
+    text = r"`x_shape` \(2, 1099511627776\) makes a dense matrix of .*; `conv_transpose` needs no matrix"
+    with refused(ValueError, text):
+        upconv.as_matrix(weight, (2, 2**40), dense=True)

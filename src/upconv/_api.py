@@ -73,14 +73,15 @@ def conv_transpose(
     Returns
     -------
     array, shape (N, C_out, \*out) or as ``data_format`` and the rank of ``x`` say
-        In the library, dtype and device of ``x``. A sample that no tap reaches is 0 plus bias. float16 and bfloat16
-        are summed in float32 and rounded once; integers are exact, and wrap around as their dtype does.
+        In the library, dtype and device of ``x``, and in memory of its own. A sample that no tap reaches is 0 plus
+        bias. float16 and bfloat16 are summed in float32 and rounded once; integers are exact, and wrap around as their
+        dtype does. For a subclass of NumPy's array a plain one.
 
     Raises
     ------
     TypeError
         If an argument is of the wrong kind, or the arrays are not of one library and dtype, or of a dtype that the
-        library cannot multiply.
+        library cannot multiply, or mean more than their numbers, as masked arrays and those with units do.
     ValueError
         If ranks, channels, sizes or words do not fit, the arrays are on different devices, or the algorithm asked for
         does not take the call.

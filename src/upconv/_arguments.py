@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     # What `exact` makes of an argument: hashable, and equal only where the meaning is equal.
     Exact = Any
 
-__all__ = ["at_least", "exact", "exact_shape", "per_axis", "refuse_type"]
+__all__ = ["MAX_ELEMENTS", "MOST", "exact", "exact_shape", "in_range", "per_axis", "refuse_type"]
+
+# The indices of every library have 64 bits. A crop may have more, as what is behind the last of a few far strides.
+MOST = 2**63 - 1
+# More bytes than a processor addresses; XLA ends the process where their number has more than 64 bits.
+MAX_ELEMENTS = 2**56
 
 
 def exact(name: str, value: Any, depth: int = 2) -> Exact:
@@ -42,7 +47,7 @@ def exact_shape(name: str, shape: Any) -> Ints:
     sizes = exact(name, shape)
     if type(sizes) is not tuple or any(type(n) is not int for n in sizes):
         refuse_type(name, shape, "a tuple of ints")
-    at_least(name, "size", sizes, 0)
+    in_range(name, "size", sizes, 0)
     return sizes
 
 
@@ -54,15 +59,17 @@ def per_axis(name: str, value: Exact, rank: int, *, least: int) -> Ints:
         refuse_type(name, value, "an int or a tuple of ints")
     if len(value) != rank:
         raise ValueError(f"`{name}` must be one int or one for each of the {rank} spatial axes, got {value}")
-    at_least(name, "value", value, least)
+    in_range(name, "value", value, least)
     return tuple(value)
 
 
-def at_least(name: str, what: str, values: Ints, least: int) -> None:
-    """Refuse what is below the least that is allowed."""
+def in_range(name: str, what: str, values: Ints, least: int, most: int = MOST) -> None:
+    """Refuse what is below the least or above the most that is allowed."""
     for axis, n in enumerate(values):
         if n < least:
             raise ValueError(f"`{name}` must have every {what} at least {least}, got {n} on axis {axis} of {values}")
+        if n > most:
+            raise ValueError(f"`{name}` must have every {what} at most {most}, got {n} on axis {axis} of {values}")
 
 
 def refuse_type(name: str, value: Any, allowed: str) -> NoReturn:

@@ -8,7 +8,7 @@ import sys
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import Library, remembers
-from upconv._operands import autocast, autocasts, common_library, look, no_autocast, refuse_algorithm
+from upconv._operands import autocast, autocasts, common_library, look, no_autocast, of_base_class, refuse_algorithm
 from upconv._plan import Plan
 from upconv._route import Route, route
 
@@ -162,6 +162,7 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
     library, plan, batched, found = resolve(rank, x, weight, bias, *words)
     if seen:
         _keep(_CALLS, (rank, seen, words), (found.lower, plan, batched))
+    x, weight, bias = of_base_class(library, x, weight, bias)
     return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
 
@@ -186,6 +187,7 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *
     bias_shape = None if bias is None else tuple(bias.shape)
     plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
     found = _route("conv", library, algorithm, plan, x)
+    x, weight, bias = of_base_class(library, x, weight, bias)
     return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
 
@@ -199,6 +201,7 @@ def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
     library = common_library(x, ("y", y))
     plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
     found = _route("conv_weight", library, algorithm, plan, x)
+    x, y = of_base_class(library, x, y)
     if not batched:
         x, y = x[None, ...], y[None, ...]
     return _on_device(library, x, found.lower, plan, x, y)
@@ -209,6 +212,7 @@ def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
     """Sum each channel of the plan's output: no library does this otherwise than the generic lowering."""
     library = common_library(y)
     found = _route("conv_bias", library, "generic", plan, y)
+    (y,) = of_base_class(library, y)
     return _on_device(library, y, found.lower, plan, y if batched else y[None, ...])
 
 
@@ -217,7 +221,7 @@ def run_matrix(plan: Plan, weight: Any) -> Any:
     """Form the dense matrix of the plan and the weight: generic as well."""
     library = common_library(weight)
     found = _route("matrix", library, "generic", plan, weight)
-    return _on_device(library, weight, found.lower, plan, weight)
+    return _on_device(library, weight, found.lower, plan, *of_base_class(library, weight))
 
 
 def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:

@@ -21,13 +21,13 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
     """
     xp = array_namespace(weight)
 
-    def along(axis: int, values: list[int]) -> Any:
-        return xp.reshape(xp.asarray(values, dtype=xp.int64), (-1, *(1,) * (plan.rank + 1 - axis)))
+    def along(axis: int, values: Any) -> Any:
+        return xp.reshape(values, (-1, *(1,) * (plan.rank + 1 - axis)))
 
-    axes = [_meetings(taps, s) for taps, s in zip(plan.taps, plan.stride, strict=True)]
+    axes = [_meetings(xp, taps, s) for taps, s in zip(plan.taps, plan.stride, strict=True)]
     p, a, o = ([along(axis, axes[axis - 2][which]) for axis in range(2, plan.rank + 2)] for which in range(3))
     each = plan.out_channels // plan.groups
-    c, k = along(0, list(range(plan.in_channels))), along(1, list(range(each)))
+    c, k = along(0, xp.arange(plan.in_channels, dtype=xp.int64)), along(1, xp.arange(each, dtype=xp.int64))
     group = c // max(1, plan.in_channels // plan.groups)
     values, columns, rows = xp.broadcast_arrays(
         weight[(c, k, *a)],
@@ -38,15 +38,14 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
     return csr((values.ravel(), (rows.ravel(), columns.ravel())), shape)
 
 
-def _meetings(taps: tuple[Tap, ...], s: int) -> tuple[list[int], list[int], list[int]]:
+def _meetings(xp: Any, taps: tuple[Tap, ...], s: int) -> tuple[Any, Any, Any]:
     """Input samples, taps and output samples of one axis, where they meet."""
     met = [
-        (p, tap.a, o)
+        (p := xp.arange(tap.start, tap.stop, dtype=xp.int64), xp.full(p.shape, tap.a), (p + tap.shift) * s + tap.phase)
         for tap in taps
         if tap.start < tap.stop
-        for p, o in enumerate(range(*tap.lands(s, tap.start, tap.stop).indices(2**63)), tap.start)
     ]
-    return tuple(map(list, zip(*met, strict=True))) if met else ([], [], [])  # type: ignore[return-value]
+    return tuple(map(xp.concat, zip(*met, strict=True))) if met else (xp.arange(0, dtype=xp.int64),) * 3
 
 
 def _ravel(plan: Plan, channel: Any, places: list[Any], channels: int, size: tuple[int, ...]) -> Any:

@@ -7,8 +7,9 @@ plan: which of x, weight and y is asked for. Each has its way to the sizes, and 
 from __future__ import annotations
 
 import operator
+from math import prod
 
-from upconv._arguments import at_least, per_axis, refuse_type
+from upconv._arguments import MAX_ELEMENTS, in_range, per_axis, refuse_type
 from upconv._padding import extra_behind, lo_and_size, lo_for_size, pairs
 from upconv._plan import Plan, full_size, make_plan
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conv_plan", "conv_transpose_plan", "conv_weight_plan", "sample_shape", "two_samples"]
 
-MAX_ELEMENTS = 2**63 - 1
+# Each tap of an axis is an object of the plan: as many take a minute to make.
+MAX_TAPS = 2**24
 # The axes of a weight, as each call calls them.
 LAYOUTS = {"conv_transpose": "(C_in, C_out/groups, *kernel)", "conv": "(C_out, C_in/groups, *kernel)"}
 
@@ -163,7 +165,7 @@ def conv_weight_plan(
     """From the shapes of one image of x and one of y, and the size of the kernel."""
     in_channels, size = _image("x", x_sample, data_format)
     out_channels, out = _image("y", y_sample, data_format)
-    at_least("kernel_size", "value", kernel, 1)
+    in_range("kernel_size", "value", kernel, 1, MAX_TAPS)
     strides = per_axis("stride", stride, len(kernel), least=1)
     dilations = per_axis("dilation", dilation, len(kernel), least=1)
     _check_groups("input", in_channels, groups)
@@ -192,7 +194,7 @@ def _check_known(name: str, shape: Ints) -> None:
 def _kernel(weight_shape: Ints, stride: Exact, dilation: Exact) -> tuple[Ints, Ints, Ints]:
     _check_known("weight", weight_shape)
     kernel = weight_shape[2:]
-    at_least("weight", "kernel size", kernel, 1)
+    in_range("weight", "kernel size", kernel, 1, MAX_TAPS)
     return (
         kernel,
         per_axis("stride", stride, len(kernel), least=1),
@@ -203,7 +205,7 @@ def _kernel(weight_shape: Ints, stride: Exact, dilation: Exact) -> tuple[Ints, I
 def _check_groups(which: str, channels: int, groups: Exact) -> None:
     if type(groups) is not int:
         refuse_type("groups", groups, "an int")
-    at_least("groups", "value", (groups,), 1)
+    in_range("groups", "value", (groups,), 1)
     if channels % groups:
         raise ValueError(f"`groups` must divide the {channels} {which} channels, got {groups}")
 
@@ -234,11 +236,12 @@ def _plan(
 
 
 def _refuse_huge(shape: Ints) -> None:
-    elements = 1
-    for n in shape:
-        elements *= n
-    if elements > MAX_ELEMENTS:
-        raise ValueError(f"the output would have shape {shape}, more than {MAX_ELEMENTS} elements an image")
+    if prod(shape) > MAX_ELEMENTS:
+        most = max(shape[1:])
+        raise ValueError(
+            f"an image would have shape {shape}, {most} samples on axis {shape.index(most, 1) - 1}, more than "
+            f"{MAX_ELEMENTS} elements; make `x`, `stride`, `dilation` or `output_size` smaller, or `padding` larger"
+        )
 
 
 def _refuse_rank(name: str, shape: Ints, allowed: str) -> NoReturn:

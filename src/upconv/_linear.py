@@ -6,7 +6,7 @@ from importlib import import_module
 from math import prod
 
 from upconv._api import conv_transpose
-from upconv._arguments import exact_shape
+from upconv._arguments import MAX_ELEMENTS, exact_shape
 from upconv._conv import conv
 from upconv._dispatch import plan_for, run_matrix
 from upconv._entries import sparse_matrix
@@ -82,6 +82,12 @@ def as_matrix(
     library = common_library(weight, name="weight").name
     plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
     if dense or library not in SPARSE:
+        rows, columns = prod(plan.image_shape), prod(plan.sample_shape)
+        if rows * columns > MAX_ELEMENTS:
+            raise ValueError(
+                f"`x_shape` {tuple(x_shape)} makes a dense matrix of {rows} by {columns}, more than {MAX_ELEMENTS} "
+                f"elements; `conv_transpose` needs no matrix"
+            )
         return run_matrix(plan, weight)
     sparse = _scientific("as_matrix", library, "sparse")
     csr = getattr(sparse, "csr_array", None) or sparse.csr_matrix  # CuPy has the older class

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from upconv._route import Route
 
-__all__ = ["autocast", "autocasts", "common_library", "like_the_result", "look", "no_autocast", "refuse_algorithm"]
+__all__ = [
+    "autocast",
+    "autocasts",
+    "common_library",
+    "like_the_result",
+    "look",
+    "no_autocast",
+    "of_base_class",
+    "refuse_algorithm",
+]
 
 # All that a call looks at in a PyTorch tensor, but for autocast; a subclass may have more.
 _TENSOR = attrgetter("shape", "dtype", "device", "layout")
@@ -85,10 +94,11 @@ def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library
     for called, array in others:
         if array is not None or called != "bias":
             _agree(library, x, called, array)
-    if library.name == "torch":
+    if library.name in ("torch", "dask"):
+        refuse = _refuse_sparse if library.name == "torch" else _refuse_masked
         for called, array in ((name, x), *others):
             if array is not None:
-                _refuse_sparse(called, array)
+                refuse(called, array)
     dtype = dtype_name(library, x.dtype)
     if dtype not in library.dtypes:
         raise TypeError(
@@ -96,6 +106,14 @@ def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library
             f"convert it"
         )
     return library
+
+
+def of_base_class(library: Library, *arrays: Any) -> tuple[Any, ...]:
+    """View NumPy's subclasses as its own class: a matrix has two axes whatever is done, and a map its own results."""
+    if library.name != "numpy":
+        return arrays
+    base = sys.modules["numpy"].ndarray
+    return tuple([a.view(base) if type(a) is not base and isinstance(a, base) else a for a in arrays])
 
 
 def like_the_result(y: Any, cotangent: Any) -> None:
@@ -162,11 +180,18 @@ def _refuse_sparse(name: str, array: Any) -> None:
         raise TypeError(f"`{name}` must be dense, got layout {array.layout}; call .to_dense()")
 
 
+def _refuse_masked(name: str, array: Any) -> None:
+    if hasattr(array._meta, "mask"):  # noqa: SLF001  Dask has no public word for what its chunks are
+        raise TypeError(f"`{name}` is made of masked arrays; fill it by dask.array.ma.filled(...)")
+
+
 def _refuse_owner(name: str, array: Any) -> NoReturn:
     names = ", ".join(library.name for library in LIBRARIES)
     fix = "make one first, as by numpy.asarray(..., dtype=...)"
     if hasattr(array, "mask"):
         fix = "fill it by .filled(...)"
+    elif hasattr(array, "__array_finalize__"):  # a subclass of NumPy's, as of quantities with a unit
+        fix = "pass numpy.asarray(...) of it, which is the numbers alone"
     elif hasattr(array, "as_np_ndarray"):  # MXNet's arrays of before its NumPy interface
         fix = "pass its .as_np_ndarray()"
     raise TypeError(f"`{name}` must be an array of one of {names}, got {type(array).__name__}; {fix}")

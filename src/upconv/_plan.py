@@ -16,6 +16,7 @@ Standard library only. The batch is not part of the plan: one plan serves every 
 from __future__ import annotations
 
 from collections import namedtuple
+from math import prod
 
 __all__ = ["Plan", "Symmetric", "Tap", "full_size", "make_plan", "part"]
 
@@ -31,7 +32,8 @@ class Tap(namedtuple("Tap", "a phase shift start stop at")):
     def lands(self, s: int, first: int, last: int) -> slice:
         """Where inputs first:last, within start:stop, land in the output of stride ``s``."""
         begin = (first + self.shift) * s + self.phase
-        return slice(begin, begin + (last - first - 1) * s + 1, s)
+        # MXNet takes no step beyond 32 bits, which a single sample does not need.
+        return slice(begin, begin + (last - first - 1) * s + 1, s if last - first > 1 else 1)
 
 
 # A crop in the words of an op with one padding for both sides; `grow`, then `crop`, is what those cannot say, if
@@ -43,7 +45,7 @@ class Plan(
     namedtuple(
         "Plan",
         "in_channels out_channels groups size kernel stride dilation lo hi channels_last "
-        "rank out sample_shape image_shape weight_shape is_empty phase_size symmetric",
+        "rank out sample_shape image_shape weight_shape is_empty phase_size symmetric largest far",
     )
 ):
     """What a lowering needs to know, per spatial axis unless the name says channels. Hashable, and so a cache key.
@@ -104,6 +106,9 @@ def make_plan(
         is_empty=not all((in_channels, out_channels, *size, *out)),
         phase_size=tuple(_phase_size(n, s) for n, s in zip(out, stride, strict=True)),
         symmetric=_symmetric(stride, dilation, lo, hi),
+        # An op whose numbers have 32 bits is asked no more than that.
+        largest=max([abs(n) for n in (*stride, *dilation, *lo, *hi, *out)]),
+        far=_far(stride, lo, hi, out),
     )
 
 
@@ -134,6 +139,19 @@ def part(plan: Plan, axis: int, start: int, stop: int) -> tuple[Plan, slice]:
 def _phase_size(out: int, s: int) -> int:
     # One size for all phases: where s does not divide the output, the late phases end one sample beyond it.
     return -(-out // s)
+
+
+def _far(stride: tuple[int, ...], lo: tuple[int, ...], hi: tuple[int, ...], out: tuple[int, ...]) -> str:
+    """Name what makes a lowering lay out many samples for few: a refusal for those that lay out every phase, or crop.
+
+    Many are 16 for each of the output, and more than 16 MiB hold of one channel in float32.
+    """
+    # Lists, because `torch.compile` traces no product of a generator.
+    whole = prod([n + max(0, front) + max(0, back) for n, front, back in zip(out, lo, hi, strict=True)])
+    laid = max(whole, prod(stride))
+    if laid <= max(2**22, 16 * prod(out)):
+        return ""
+    return f"a stride or a crop far beyond the output: {laid} samples would be laid out for {prod(out)}"
 
 
 def _taps(i: int, k: int, s: int, d: int, out: int, lo: int) -> tuple[Tap, ...]:

@@ -62,10 +62,10 @@ def peak(contender: Contender, task: Task) -> int:
 
 
 def small(layer: Layer) -> Layer:
-    """The layer with few samples and channels, and one image."""
+    """The layer with few samples and channels, and one image; not so few that another algorithm takes it."""
     g = layer.groups
     ins = g * min(8, layer.x[1] // g)
-    size = tuple(min(n, 4) for n in layer.x[2:])
+    size = tuple(min(n, 16 if len(layer.x) < 5 else 6) for n in layer.x[2:])
     return layer._replace(x=(1, ins, *size), weight=(ins, min(8, layer.weight[1]), *layer.weight[2:]))
 
 

@@ -18,7 +18,7 @@ The namespace comes from the library's folder rather than from the array: the lo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import groupby, product
 from math import prod
 from typing import Any
 
@@ -57,7 +57,7 @@ class Generic:
     def workspace(self, plan: Plan, batch: int, itemsize: int) -> int:
         """The phases before they are interleaved, and the term being added to one of them."""
         phase = batch * plan.out_channels * prod(plan.phase_size) * max(4, itemsize)
-        return phase * (prod(plan.stride) + 2)
+        return phase * (prod(map(min, plan.stride, plan.out)) + 2)
 
     def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
         """Sum each phase of the output over its taps, then interleave the phases."""
@@ -70,11 +70,10 @@ class Generic:
             term = self._surround(self._times(plan, part, weight, taps), plan.phase_size, [tap.at for tap in taps])
             phase = tuple(tap.phase for tap in taps)
             phases[phase] = phases[phase] + term if phase in phases else term
-        if not phases:
-            y = self._sum_of_nothing((self.shape(x)[0], plan.out_channels, *plan.out), x, weight)
+        if phases:
+            y = self._interleave(plan, phases)
         else:
-            zero = self._zeros(x, (self.shape(x)[0], plan.out_channels, *plan.phase_size))
-            y = self._interleave(plan, [phases.get(phase, zero) for phase in product(*map(range, plan.stride))])
+            y = self._sum_of_nothing((self.shape(x)[0], plan.out_channels, *plan.out), x, weight)
         return self._finish(plan, y, bias, dtype)
 
     def conv(self, plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
@@ -149,15 +148,33 @@ class Generic:
             array = array if len(parts) == 1 else self.xp.concat(parts, axis=axis)
         return array
 
-    def _interleave(self, plan: Plan, phases: list[Any]) -> Any:
+    def _interleave(self, plan: Plan, phases: dict[tuple[int, ...], Any]) -> Any:
         """Lay phase r of each axis at samples r, r + s, r + 2s, ..., the last axis first: its phases stand together."""
-        for axis, s in reversed(list(enumerate(plan.stride, start=2))):
-            if s > 1:
-                stacks = [self.xp.stack(phases[k : k + s], axis=axis + 1) for k in range(0, len(phases), s)]
-                shape = self.shape(stacks[0])
-                shape = (*shape[:axis], shape[axis] * s, *shape[axis + 2 :])
-                phases = [self.xp.reshape(y, shape) for y in stacks]
-        return phases[0][(..., *(slice(0, n) for n in plan.out))]
+        for axis, (s, n) in reversed(list(enumerate(zip(plan.stride, plan.out, strict=True), start=2))):
+            rows: dict[tuple[int, ...], dict[int, Any]] = {}
+            for phase, y in phases.items():
+                rows.setdefault(phase[:-1], {})[phase[-1]] = y
+            phases = {others: self._interleave_axis(axis, row, min(s, n)) for others, row in rows.items()}
+        return phases[()][(..., *(slice(0, n) for n in plan.out))]
+
+    def _interleave_axis(self, axis: int, row: dict[int, Any], s: int) -> Any:
+        """Interleave phases 0 to s - 1, with one array of zeros for each run of missing ones: s may be anything."""
+        if s == 1:
+            return row[0]
+        xp, like = self.xp, next(iter(row.values()))
+        shape, parts, end = self.shape(like), [], 0
+        for _, run in groupby(enumerate(sorted(row)), key=lambda place: place[1] - place[0]):
+            here = [phase for _, phase in run]
+            parts += self._gap(like, axis + 1, here[0] - end)
+            parts.append(xp.stack([row[phase] for phase in here], axis=axis + 1))
+            end = here[-1] + 1
+        parts += self._gap(like, axis + 1, s - end)
+        y = parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis + 1)
+        return xp.reshape(y, (*shape[:axis], shape[axis] * s, *shape[axis + 1 :]))
+
+    def _gap(self, like: Any, axis: int, n: int) -> list[Any]:
+        shape = self.shape(like)
+        return [self._zeros(like, (*shape[:axis], n, *shape[axis:]))] if n else []
 
     def _finish(self, plan: Plan, image: Any, bias: Any, dtype: Any) -> Any:
         if bias is not None:

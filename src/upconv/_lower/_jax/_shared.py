@@ -11,7 +11,9 @@ import jax.numpy as jnp
 
 from upconv._plan import Plan
 
-__all__ = ["finish", "layouts", "narrow", "platform", "transposed", "wide", "words"]
+__all__ = ["finish", "layouts", "narrow", "platform", "transposed", "unfit", "wide", "words"]
+
+LARGEST = 2**31 - 1
 
 Lower = Callable[..., Any]
 
@@ -21,6 +23,15 @@ def layouts(plan: Plan, kernel: str) -> tuple[str, str, str]:
     axes = "".join(map(str, range(plan.rank)))
     data = f"N{axes}C" if plan.channels_last else f"NC{axes}"
     return data, kernel + axes, data
+
+
+def unfit(plan: Plan) -> str:
+    """Name what XLA's convolution gets wrong, or return the empty string."""
+    if plan.is_empty:
+        return "an empty image: XLA sizes it otherwise"
+    if plan.largest > LARGEST:
+        return "numbers beyond 32 bits: XLA's op gives zeros, does not end, or ends the process"
+    return plan.far
 
 
 def words(plan: Plan, x: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, narrow, transposed, words
+from upconv._lower._jax._shared import finish, layouts, narrow, transposed, unfit, words
 from upconv._plan import Plan
 
 __all__ = [
@@ -30,8 +30,8 @@ __all__ = [
 
 
 def refusal(plan: Plan, x: Any) -> str:
-    """Refuse what XLA sizes otherwise."""
-    return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
+    """Refuse what XLA gets wrong."""
+    return unfit(plan)
 
 
 def reason(plan: Plan) -> str:

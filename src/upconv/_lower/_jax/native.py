@@ -23,7 +23,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from upconv._lower._jax._columns import by_columns
 from upconv._lower._jax._phases import ADDITIONS, additions
-from upconv._lower._jax._shared import finish, layouts, narrow, platform, transposed, wide, words
+from upconv._lower._jax._shared import finish, layouts, narrow, platform, transposed, unfit, wide, words
 from upconv._plan import Plan
 
 __all__ = [
@@ -42,7 +42,7 @@ def refusal(plan: Plan, x: Any) -> str:
     """Refuse what its arguments cannot say."""
     if plan.groups > 1:
         return "groups: jax.lax.conv_transpose has none"
-    return "an empty image: XLA sizes it otherwise" if plan.is_empty else ""
+    return unfit(plan)
 
 
 def reason(plan: Plan) -> str:

@@ -37,6 +37,8 @@ def refusal(plan: Plan, x: Any) -> str:
     """Refuse what has nothing to multiply, and what would be a long program."""
     if plan.is_empty:
         return "an empty image: there is nothing to multiply"
+    if plan.far:
+        return plan.far
     n = additions(plan)
     return f"a kernel of {n} shifts: each is an operation of the program, {ADDITIONS} at most" if n > ADDITIONS else ""
 

@@ -23,6 +23,7 @@ from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 
+LARGEST = 2**31 - 1
 # What MXNet asks itself, once, before its first call.
 ONEDNN = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
 
@@ -35,6 +36,10 @@ def refusal(plan: Plan, x: Any) -> str:
         return f"{x.dtype}: MXNet's op has no kernel for integers"
     if any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True)):
         return "stride and dilation on one axis: MXNet's op gives wrong values for both together"
+    if plan.largest > LARGEST:
+        return "numbers beyond 32 bits: MXNet's op has no room for them"
+    if plan.far:
+        return plan.far
     if any(op >= s for op, s in zip(plan.symmetric.output_padding, plan.stride, strict=True)):
         return "an output_padding that is not below the stride: MXNet's op has none"
     return _refuse_rank(plan, x) if plan.rank > 2 else ""

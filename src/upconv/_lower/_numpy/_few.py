@@ -25,7 +25,8 @@ def is_few(plan: Plan, batch: int) -> bool:
     """Whether the table stays small."""
     terms = prod(-(-k // s) for k, s in zip(plan.kernel, plan.stride, strict=True))
     entries = prod(plan.image_shape) * terms
-    few = entries <= MOST and batch * entries <= MOST_OF_ALL
+    columns = plan.out_channels * prod(plan.kernel) * prod(plan.size)  # also those of what is cropped
+    few = max(entries, columns // 4) <= MOST and batch * entries <= MOST_OF_ALL
     return few and entries > 0 and not plan.is_empty and max(plan.dilation) == 1
 
 

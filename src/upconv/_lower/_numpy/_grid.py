@@ -21,22 +21,28 @@ Index = tuple[Any, ...]
 
 @lru_cache(maxsize=512)
 def trim(plan: Plan) -> tuple[Plan, Index, Index]:
-    """Leave out the inputs and the taps that reach nothing but what is cropped; all of them may."""
+    """Leave out the inputs and the taps that reach nothing but what is cropped; all of them may.
+
+    What has no neighbour left needs no distance to one, be it as large as it may.
+    """
     inputs, kernel = [], []
-    for taps in plan.taps:
-        reaching = [tap for tap in taps if tap.start < tap.stop]
+    for axis in plan.taps:
+        reaching = [tap for tap in axis if tap.start < tap.stop]
         first, stop = min((tap.start for tap in reaching), default=0), max((tap.stop for tap in reaching), default=0)
         inputs.append(slice(first, stop))
         kernel.append(slice(reaching[0].a, reaching[-1].a + 1) if reaching else slice(0, 1))
     axes = zip(plan.lo, inputs, kernel, plan.stride, plan.dilation, strict=True)
+    sizes, taps = (tuple(part.stop - part.start for part in parts) for parts in (inputs, kernel))
+    dilations = tuple(d if k > 1 else 1 for k, d in zip(taps, plan.dilation, strict=True))
+    spans = [d * (k - 1) + 1 for k, d in zip(taps, dilations, strict=True)]
     taken = make_plan(
         in_channels=plan.in_channels,
         out_channels=plan.out_channels,
         groups=plan.groups,
-        size=tuple(p.stop - p.start for p in inputs),
-        kernel=tuple(a.stop - a.start for a in kernel),
-        stride=plan.stride,
-        dilation=plan.dilation,
+        size=sizes,
+        kernel=taps,
+        stride=tuple(s if i > 1 else min(s, span) for i, s, span in zip(sizes, plan.stride, spans, strict=True)),
+        dilation=dilations,
         out=plan.out,
         lo=tuple(lo - p.start * s - a.start * d for lo, p, a, s, d in axes),
         channels_last=plan.channels_last,

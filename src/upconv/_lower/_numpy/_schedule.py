@@ -157,7 +157,8 @@ def _tile_bytes(plan: Plan) -> int:
 
 def _tile(plan: Plan, batch: int, itemsize: int) -> Tile:
     """Fill a tile: with channels for a product of some height, rows, all channels, groups; small images together."""
-    positions, outs = max(1, prod(plan.size)), plan.out_channels // plan.groups
+    # At least one of each: `explain` asks of empty arrays too.
+    positions, batch, outs = max(1, prod(plan.size)), max(1, batch), max(1, plan.out_channels // plan.groups)
     left = max(1, _tile_bytes(plan) // row_bytes(plan, itemsize))
     many = plan.in_channels // plan.groups >= MANY
     # Long runs for additions, at the price of copying the input; products want no more than some columns.

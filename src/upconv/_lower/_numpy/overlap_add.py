@@ -14,8 +14,8 @@ __all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "worksp
 
 
 def refusal(plan: Plan, x: Any) -> str:
-    """Take everything."""
-    return ""
+    """Take what is laid out in a window of some size."""
+    return lifted(plan)[0].far
 
 
 def reason(plan: Plan) -> str:

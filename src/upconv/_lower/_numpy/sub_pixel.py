@@ -36,8 +36,9 @@ FEW = 512
 
 
 def refusal(plan: Plan, x: Any) -> str:
-    """Take all that has something to multiply."""
-    return "nothing to multiply" if plan.is_empty or not all(lifted(plan)[0].size) else ""
+    """Take all that has something to multiply, and is laid out in tiles of some size."""
+    ours = lifted(plan)[0]
+    return "nothing to multiply" if plan.is_empty or not all(ours.size) else ours.far
 
 
 def slow(plan: Plan, x: Any) -> str:

@@ -21,6 +21,7 @@ __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
 OPS = ("tf.nn.conv2d_transpose", "tf.nn.conv2d_transpose", "tf.nn.conv3d_transpose")
 HALVES = ("float16", "bfloat16")
 FLOATING = ("float32", "float64", *HALVES)
+LARGEST = 2**31 - 1
 Pairs = list[tuple[int, int]]
 
 
@@ -34,6 +35,10 @@ def refusal(plan: Plan, x: Any) -> str:
         return "dilation: TensorFlow's kernels for CPUs have none"
     if plan.is_empty:
         return "an empty image: TensorFlow's ops refuse or size it otherwise"
+    if plan.largest > LARGEST:
+        return "numbers beyond 32 bits: TensorFlow's ops have no room for them"
+    if plan.far:
+        return plan.far
     return "" if x.dtype.name in FLOATING else f"{x.dtype.name}: TensorFlow's ops are for real floating numbers"
 
 

@@ -33,6 +33,8 @@ def refusal(plan: Plan, x: Any) -> str:
         return "an empty image: PyTorch's op has none"
     if max(*plan.stride, *plan.dilation, *plan.symmetric.padding) > LARGEST:
         return "numbers beyond 32 bits: PyTorch's op has no room for them"
+    if plan.far:
+        return plan.far
     if x.dtype not in FLOATING and not (x.dtype == torch.int64 and x.device.type == "cpu"):
         return f"{x.dtype} on {x.device.type}: PyTorch's op has no kernel for it"
     return ""
