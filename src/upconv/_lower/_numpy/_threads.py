@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from math import prod
-from threading import Lock, local
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -27,12 +26,21 @@ MOST_THREADS = 4
 KEPT_BYTES = 6 << 20
 
 
+class _Turn:
+    """One call's turn to say how many threads BLAS takes, and how many it took before."""
+
+    before: tuple[int, ...] = ()
+
+
 class _Blas:
-    """The number of threads that BLAS takes."""
+    """The number of threads that BLAS takes. Nothing else is promised than that the call that changes it puts it back.
+
+    A dictionary in the place of a lock: `setdefault` is one step, and afterwards tells whose turn it is, where an
+    interrupt between taking a lock and noting that it was taken would leave it taken.
+    """
 
     def __init__(self) -> None:
-        self.lock = Lock()
-        self.before: list[int] = []
+        self.turns: dict[str, _Turn] = {}
         self.found: Any = None
 
     def libraries(self) -> Any:
@@ -45,35 +53,34 @@ class _Blas:
                 self.found = ThreadpoolController().select(user_api="blas").lib_controllers
         return self.found
 
-    def threads(self) -> list[int]:
-        return [library.get_num_threads() for library in self.libraries()]
+    def threads(self) -> tuple[int, ...]:
+        return tuple([library.get_num_threads() for library in self.libraries()])
 
-    @contextmanager
-    def one_thread(self) -> Iterator[bool]:
-        """Try to make it one; nothing else is promised than that the thread that changes it puts it back.
+    def take(self, turn: _Turn) -> bool:
+        """Try to make it one, unless it is another call's turn.
 
         Where another thread of the program has set it before, threadpoolctl takes no orders from this one.
         """
-        if not self.lock.acquire(blocking=False):
-            yield False
-            return
-        try:
-            self.before = self.threads()
-            self._set([1] * len(self.before))
-            yield max(self.threads()) == 1
-        finally:
-            self._set(self.before)
-            self.lock.release()
+        if self.turns.setdefault("blas", turn) is not turn:
+            return False
+        turn.before = self.threads()
+        self._set((1,) * len(turn.before))
+        return max(self.threads()) == 1
 
-    def _set(self, numbers: list[int]) -> None:
-        for library, n in zip(self.libraries(), numbers, strict=True):
+    def give_back(self, turn: _Turn) -> None:
+        """Put it back, if it is still this call's turn: a second time does nothing."""
+        if self.turns.get("blas") is turn:
+            self._set(turn.before)
+            self.turns.pop("blas", None)
+
+    def _set(self, numbers: tuple[int, ...]) -> None:
+        for library, n in zip(self.libraries(), numbers, strict=False):  # no numbers, where nothing was changed yet
             library.set_num_threads(n)
 
     def after_fork(self) -> None:
         """Put back what a thread that the fork has left behind had set."""
-        if self.lock.locked():
-            self.lock = Lock()
-            self._set(self.before)
+        for turn in self.turns.copy().values():
+            self.give_back(turn)
 
 
 _blas = _Blas()
@@ -93,26 +100,50 @@ def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
     if threads < 2:
         _run(left)
         return
-    with _blas.one_thread() as divided:
-        if not _pools:
-            _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
-        others = [_pools[0].submit(_run, left) for _ in range(threads - 1)] if divided else []
+    turn, others = _Turn(), list[Future[None]]()
+    try:
+        if _blas.take(turn):
+            if not _pools:
+                _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
+            errors = {**np.geterr(), "call": np.geterrcall()}
+            while len(others) < threads - 1:
+                others.append(_pools[0].submit(_run_elsewhere, left, errors))
+        _run(left)
+    finally:
         try:
-            _run(left)
-        finally:
             left.clear()  # where this thread was interrupted
-            for other in others:
-                if not other.cancel():
-                    other.result()
+            _wait(others)
+            _blas.give_back(turn)
+        finally:
+            _blas.give_back(turn)  # where it is interrupted now
+
+
+def _wait(others: list[Future[None]]) -> None:
+    running = [other for other in others if not other.cancel()]
+    wait(running)
+    for other in running:
+        other.result()
+
+
+def _run_elsewhere(left: deque[Callable[[], None]], errors: Any) -> None:
+    """What the caller says of overflows and the like holds on all threads."""
+    with np.errstate(**errors):
+        _run(left)
 
 
 def _run(left: deque[Callable[[], None]]) -> None:
-    while True:
-        try:
-            task = left.popleft()
-        except IndexError:
-            return
-        task()
+    """Run tasks until none is left, with the thread's buffers; a call in the midst of another finds none."""
+    outer, ours = getattr(_kept, "used", None), vars(_kept).pop("free", {})
+    _kept.used = ours
+    try:
+        while left:
+            try:
+                task = left.popleft()
+            except IndexError:  # another thread took the last
+                return
+            task()
+    finally:
+        _kept.used, _kept.free = outer, ours
 
 
 def buffer(slot: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -120,10 +151,9 @@ def buffer(slot: str, shape: tuple[int, ...], dtype: Any) -> Any:
     size = prod(shape) * dtype.itemsize
     if size > KEPT_BYTES:
         return np.empty(shape, dtype)
-    kept = getattr(_kept, slot, None)
+    kept = _kept.used.get(slot)
     if kept is None or len(kept) < size:
-        kept = np.empty(size, np.uint8)
-        setattr(_kept, slot, kept)
+        kept = _kept.used[slot] = np.empty(size, np.uint8)
     return kept[:size].view(dtype).reshape(shape)
 
 
