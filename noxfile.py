@@ -4,6 +4,7 @@
 `nox -s pin` refreshes constraints.txt.
 """
 
+import os
 from pathlib import Path
 
 import nox
@@ -19,6 +20,8 @@ PINS = ("-c", "constraints.txt")
 TEST = ("pytest", "pytest-xdist", "hypothesis")
 PROGRAMS = ("optax", "scikit-image")  # an optimiser, and photographs: for the examples alone
 PYTEST = ("pytest", "-n", "2", "--dist", "worksteal", "-q")  # no worker waits for the other's long tests
+
+CALL = "import numpy, upconv; assert upconv.conv_transpose1d(*[numpy.ones((1, 1, 2))] * 2).tolist() == [[[1, 2, 1]]]"
 
 # What a session installs beside the library's own extra, and why.
 LIBRARIES = {
@@ -105,6 +108,14 @@ def tests_minimums(session):
         session.run(*PYTEST, "--library", library, "-k", "named or contract or vjp", *files, *session.posargs)
 
 
+@nox.session(name="tests-pythons", python=["3.12", "3.13"], default=False)
+def tests_pythons(session):
+    """NumPy and the standard alone on the other versions of Python, which change little of what is tested here."""
+    session.install(*PINS, *TEST, "threadpoolctl", "ml_dtypes", "array-api-strict", "scipy", ".[numpy]")
+    for library in ("numpy", "strict"):
+        session.run(*PYTEST, "--library", library, *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session):
     """Every layer on every library, beside its own op; words after -- are those of `python -m upconv bench`."""
@@ -130,13 +141,18 @@ def types(session):
 
 @nox.session
 def package(session):
-    """Build both distributions, install the wheel alone, and call it."""
-    session.install(*PINS, "build", "numpy")
-    out = session.create_tmp()
+    """Build both distributions, look into them, and install and call each in an environment with nothing else."""
+    session.install(*PINS, "build", "pytest", "hypothesis", "numpy", "array-api-compat")
+    out = Path(session.create_tmp()).resolve()
     session.run("python", "-m", "build", "--outdir", out, silent=True)
-    session.install(*PINS, "--no-index", "--find-links", out, "--no-deps", "--force-reinstall", "upconv")
-    session.install(*PINS, "array-api-compat")
-    session.run("python", "-P", "-c", "import numpy, upconv; upconv.conv_transpose1d(*[numpy.ones((1, 1, 2))] * 2)")
+    looks = ("pytest", "-q", "tests/test_supply.py", "-k", "the_wheel or the_source")
+    session.run(*looks, env={"UPCONV_DIST": str(out), "PYTHONPATH": "src"})
+    for built in (*out.glob("*.whl"), *out.glob("*.tar.gz")):
+        session.run("python", "-m", "venv", "--clear", out / "clean", silent=True)
+        python = str(out / "clean" / ("Scripts" if os.name == "nt" else "bin") / "python")
+        for installed, call in ((built, "import upconv"), ("numpy", CALL)):
+            session.run(python, "-m", "pip", "install", "-q", *PINS, installed, external=True)
+            session.run(python, "-P", "-c", call, external=True)
 
 
 @nox.session(default=False)

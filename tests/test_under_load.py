@@ -131,8 +131,8 @@ def test_every_memory_of_the_package_has_a_bound():
             empty = isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value and ast.unparse(node.value)
             if empty in ("{}", "[]", "set()", "dict()", "list()"):
                 found.add(ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0]))
-    # _LOWERINGS has one entry for each library, _pools one for each process.
-    assert found == {"_PLANS", "_CALLS", "_OWNERS", "_DTYPE_NAMES", "_LOWERINGS", "_pools"}
+    # _LOWERINGS has one entry for each library, _helpers one for each thread beside the caller's.
+    assert found == {"_PLANS", "_CALLS", "_OWNERS", "_DTYPE_NAMES", "_LOWERINGS", "_helpers"}
 
 
 def test_many_geometries_take_no_more_memory_than_few(library, plain, monkeypatch):

@@ -4,6 +4,9 @@ NumPy lets go of the interpreter in products and in long additions, so the addit
 of another. But OpenBLAS computes one product on many cores at a time: as long as tiles run, threadpoolctl tells it to
 take one core for each, which is a setting of the whole process. One call at a time does so; those of other threads
 meanwhile, and all calls where threadpoolctl is not installed, take their tiles in turn.
+
+An interrupt may come between any two steps here, so each step is one call of C, and what is to be put back can be put
+back twice. `concurrent.futures` is not made so: interrupted in `wait`, it keeps locks that its threads then wait for.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from math import prod
-from threading import local
+from queue import SimpleQueue
+from threading import Lock, Thread, local
 from typing import Any
 
 import numpy as np
@@ -83,9 +86,41 @@ class _Blas:
             self.give_back(turn)
 
 
+class _Errand:
+    """Tasks that another thread may help with."""
+
+    def __init__(self, left: deque[Callable[[], None]], errors: dict[str, Any]) -> None:
+        self.left, self.errors = left, errors
+        self.claim, self.done = Lock(), Lock()
+        self.done.acquire()
+        self.raised: BaseException | None = None
+
+    def run(self) -> None:
+        """On the other thread, where what the caller says of overflows and the like holds too."""
+        if self.claim.acquire(blocking=False):
+            try:
+                with np.errstate(**self.errors):
+                    _run(self.left)
+            except BaseException as error:  # noqa: BLE001  the caller raises it
+                self.raised = error
+            finally:
+                self.done.release()
+
+    def wait(self) -> None:
+        """Until it is done; if no thread has begun with it, none will."""
+        if not self.claim.acquire(blocking=False):
+            self.done.acquire()
+
+
 _blas = _Blas()
-_pools: list[ThreadPoolExecutor] = []
+_errands: SimpleQueue[_Errand] = SimpleQueue()
+_helpers: list[Thread] = []
 _kept = local()
+
+
+def _help(errands: SimpleQueue[_Errand]) -> None:
+    while True:
+        errands.get().run()
 
 
 def cores() -> int:
@@ -100,35 +135,33 @@ def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
     if threads < 2:
         _run(left)
         return
-    turn, others = _Turn(), list[Future[None]]()
+    turn, others = _Turn(), list[_Errand]()
     try:
         if _blas.take(turn):
-            if not _pools:
-                _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
             errors = {**np.geterr(), "call": np.geterrcall()}
             while len(others) < threads - 1:
-                others.append(_pools[0].submit(_run_elsewhere, left, errors))
+                others.append(_Errand(left, errors))
+                _ask(others)
         _run(left)
     finally:
         try:
             left.clear()  # where this thread was interrupted
-            _wait(others)
+            for other in others:
+                other.wait()
             _blas.give_back(turn)
         finally:
             _blas.give_back(turn)  # where it is interrupted now
+    for other in others:
+        if other.raised is not None:
+            raise other.raised
 
 
-def _wait(others: list[Future[None]]) -> None:
-    running = [other for other in others if not other.cancel()]
-    wait(running)
-    for other in running:
-        other.result()
-
-
-def _run_elsewhere(left: deque[Callable[[], None]], errors: Any) -> None:
-    """What the caller says of overflows and the like holds on all threads."""
-    with np.errstate(**errors):
-        _run(left)
+def _ask(others: list[_Errand]) -> None:
+    """Give the last to a thread; there are as many threads as a call ever had others."""
+    if len(_helpers) < len(others):
+        _helpers.append(Thread(target=_help, args=(_errands,), name="upconv", daemon=True))
+        _helpers[-1].start()
+    _errands.put(others[-1])
 
 
 def _run(left: deque[Callable[[], None]]) -> None:
@@ -158,7 +191,10 @@ def buffer(slot: str, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 def _after_fork() -> None:
-    _pools.clear()  # its threads were left behind
+    """Leave behind threads that are not there, and a queue that one of them may have locked."""
+    global _errands  # noqa: PLW0603
+    _helpers.clear()
+    _errands = SimpleQueue()
     _blas.after_fork()
 
 
