@@ -30,16 +30,6 @@ def threads(library, monkeypatch):
     _schedule.make_schedule.cache_clear()
 
 
-@pytest.fixture
-def blas():
-    """The library that NumPy multiplies with, told to take two threads."""
-    control = pytest.importorskip("threadpoolctl").ThreadpoolController().select(user_api="blas")
-    with control.limit(limits=2):
-        if {library.get_num_threads() for library in control.lib_controllers} != {2}:
-            pytest.skip("BLAS takes one thread alone here")
-        yield control.lib_controllers[0]
-
-
 def call(verb="overlap_add", seed=0):
     rng = np.random.default_rng(seed)
     x, weight, y = (rng.standard_normal(shape) for shape in ((2, 4, 9, 7), (4, 6, 5, 4), (2, 6, 28, 13)))

@@ -17,16 +17,6 @@ def numpy_alone(library):
         pytest.skip(f"{library.name} has threads of its own")
 
 
-@pytest.fixture
-def blas():
-    """The library that NumPy multiplies with, told to take two threads."""
-    control = pytest.importorskip("threadpoolctl").ThreadpoolController().select(user_api="blas")
-    with control.limit(limits=2):
-        if {library.get_num_threads() for library in control.lib_controllers} != {2}:
-            pytest.skip("BLAS takes one thread alone here")
-        yield control.lib_controllers[0]
-
-
 def arrays(seed=0, dtype="float32"):
     """Four million products at least, which is where threads are woken."""
     rng = np.random.default_rng(seed)

@@ -159,8 +159,9 @@ def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
 def _ask(others: list[_Errand]) -> None:
     """Give the last to a thread; there are as many threads as a call ever had others."""
     if len(_helpers) < len(others):
-        _helpers.append(Thread(target=_help, args=(_errands,), name="upconv", daemon=True))
-        _helpers[-1].start()
+        helper = Thread(target=_help, args=(_errands,), name="upconv", daemon=True)
+        helper.start()
+        _helpers.append(helper)  # now: one too many does no harm, and one that never started would be missed
     _errands.put(others[-1])
 
 
