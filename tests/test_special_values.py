@@ -64,6 +64,8 @@ def call(function, plain, algorithm, *arrays):
 @pytest.mark.parametrize("case", ILL, ids=str)
 def test_it_stays_in_its_receptive_field_or_is_said_to_leave(case, verb, plain, library, algorithm):
     """One inf, anywhere: what has a term with it is an inf of that term's sign, and all else is finite."""
+    if library.name in ("jax", "dask") and algorithm == "generic" and case is not ILL[0]:
+        pytest.skip("its operations are compiled or made a graph of one by one, and are those of every library")
     names, arrays, function, definition = verbs(case)[verb]
     leaks = getattr(lowerings(library.name)[algorithm], "LEAKS", {}).get(verb, "").split(" or ")
     rng = np.random.default_rng(3)

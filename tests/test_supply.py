@@ -65,7 +65,7 @@ MAKE = {
     "torch": "torch.from_numpy",
     "jax": "jax.numpy.asarray",
     "tensorflow": "tensorflow.constant",
-    "mxnet": "mxnet.np.array",
+    "mxnet": "mxnet.numpy.array",
     "dask": "dask.array.from_array",
     "strict": "array_api_strict.asarray",
 }

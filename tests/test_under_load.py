@@ -51,7 +51,7 @@ def test_eight_threads_share_what_is_remembered(plain, library, monkeypatch):
     sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(lambda n: compute(plain, MIXED[n % len(MIXED)]), range(8 * len(MIXED))))
+            results = list(pool.map(lambda n: compute(plain, MIXED[n % len(MIXED)]), range(24)))
     finally:
         sys.setswitchinterval(interval)
     for n, found in enumerate(results):
