@@ -79,6 +79,7 @@ def test_at_any_instruction(threads, blas):
         return code.co_filename == threads.__file__ and code.co_name not in ("_run", "buffer")
 
     expected = call()
+    at_instruction(0, is_watched, interrupt)  # Python 3.12 reports no instructions of the first call that is traced
     _, total = at_instruction(0, is_watched, interrupt)
     assert total > 200
     for n in range(1, total + 1):
