@@ -118,6 +118,16 @@ def torch(library):
     return pytest.importorskip("torch")
 
 
+@pytest.fixture
+def blas():
+    """The library that NumPy multiplies with, told to take two threads."""
+    control = pytest.importorskip("threadpoolctl").ThreadpoolController().select(user_api="blas")
+    with control.limit(limits=2):
+        if {library.get_num_threads() for library in control.lib_controllers} != {2}:
+            pytest.skip("BLAS takes one thread alone here")
+        yield control.lib_controllers[0]
+
+
 class Values:
     """Counts the tests that compared values; a whole session without any fails."""
 

@@ -4,6 +4,7 @@
 for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
+import os
 from pathlib import Path
 
 import nox
@@ -23,10 +24,12 @@ TEST = ("pytest", "pytest-xdist", "hypothesis")
 PROGRAMS = ("optax", "scikit-image")  # an optimiser, and photographs: for the examples alone
 PYTEST = ("pytest", "-n", "2", "--dist", "worksteal", "-q")  # no worker waits for the other's long tests
 
+CALL = "import numpy, upconv; assert upconv.conv_transpose1d(*[numpy.ones((1, 1, 2))] * 2).tolist() == [[[1, 2, 1]]]"
+
 # The extras that a session installs, and what beside them, and why.
 LIBRARIES = {
     # demo and check; pictures; bfloat16; a second library to mix with
-    "numpy": ("numpy,demo,plot,scipy", "ml_dtypes", "array-api-strict"),
+    "numpy": ("numba,demo,plot,scipy", "ml_dtypes", "array-api-strict"),
     "strict": ("strict",),
     "torch": ("torch,demo", "ml_dtypes"),  # bfloat16 in the dry run of benchmarks/gpu.py
     "jax": ("jax,demo",),
@@ -139,10 +142,18 @@ def tests_minimums(session):
         session.run(*PYTEST, "--library", library, "-k", "named or contract or vjp", *files, *session.posargs)
 
 
+@nox.session(name="tests-pythons", python=["3.12", "3.13"], default=False)
+def tests_pythons(session):
+    """NumPy and the standard alone on the other versions of Python, which change little of what is tested here."""
+    session.install(*PINS, *TEST, "threadpoolctl", "ml_dtypes", "array-api-strict", "scipy", ".[numpy]")
+    for library in ("numpy", "strict"):
+        session.run(*PYTEST, "--library", library, *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session):
     """Every layer on every library, beside its own op; words after -- are those of `python -m upconv bench`."""
-    install(session, "bench,numpy,torch,jax,tensorflow")
+    install(session, "bench,numba,torch,jax,tensorflow")
     words = session.posargs or ("--library", "all", "--verb", "all")
     session.run("python", "-P", "-m", "upconv", "bench", *words)
 
@@ -164,13 +175,18 @@ def types(session):
 
 @nox.session
 def package(session):
-    """Build both distributions, install the wheel alone, and call it."""
-    session.install(*LEAN, *PINS, "build", "numpy")
-    out = session.create_tmp()
+    """Build both distributions, look into them, and install and call each in an environment with nothing else."""
+    session.install(*LEAN, *PINS, "build", "pytest", "hypothesis", "numpy", "array-api-compat")
+    out = Path(session.create_tmp()).resolve()
     session.run("python", "-m", "build", "--outdir", out, silent=True)
-    session.install(*PINS, "--no-index", "--find-links", out, "--no-deps", "--force-reinstall", "upconv")
-    session.install(*PINS, "array-api-compat")
-    session.run("python", "-P", "-c", "import numpy, upconv; upconv.conv_transpose1d(*[numpy.ones((1, 1, 2))] * 2)")
+    looks = ("pytest", "-q", "tests/test_supply.py", "-k", "the_wheel or the_source")
+    session.run(*looks, env={"UPCONV_DIST": str(out), "PYTHONPATH": "src"})
+    for built in (*out.glob("*.whl"), *out.glob("*.tar.gz")):
+        session.run("python", "-m", "venv", "--clear", out / "clean", silent=True)
+        python = str(out / "clean" / ("Scripts" if os.name == "nt" else "bin") / "python")
+        for installed, call in ((built, "import upconv"), ("numpy", CALL)):
+            session.run(python, "-m", "pip", "install", "-q", *PINS, installed, external=True)
+            session.run(python, "-P", "-c", call, external=True)
 
 
 @nox.session(default=False)
@@ -178,7 +194,7 @@ def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
-    extras = ".[numpy,torch,jax,tensorflow,dask,strict,demo,bench,plot,scipy]"
+    extras = ".[numba,torch,jax,tensorflow,dask,strict,demo,bench,plot,scipy]"
     session.install("--upgrade", torch, *TEST, *PROGRAMS, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)

@@ -24,6 +24,10 @@ BITS = "numbers beyond 32 bits: "
 # Algorithm, call, text. A call is a legal one with what is changed: shapes, dtype, verb and words.
 ROWS = {
     "numpy": [
+        ("direct", LINE | {"dtype": "float16"}, "float16: it is compiled for float32 and float64"),
+        ("direct", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto', 'sub_pixel'"),
+        ("direct", BOTH, WORDS),
+        ("direct", {"x": (1, 64, 3, 3), "weight": (64, 1, 300, 300)}, "a kernel so long that what it reaches"),
         ("sub_pixel", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto' or 'generic'"),
         ("sub_pixel", BOTH, WORDS),
         ("overlap_add", BOTH, WORDS),

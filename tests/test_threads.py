@@ -17,16 +17,6 @@ def numpy_alone(library):
         pytest.skip(f"{library.name} has threads of its own")
 
 
-@pytest.fixture
-def blas():
-    """The library that NumPy multiplies with, told to take two threads."""
-    control = pytest.importorskip("threadpoolctl").ThreadpoolController().select(user_api="blas")
-    with control.limit(limits=2):
-        if {library.get_num_threads() for library in control.lib_controllers} != {2}:
-            pytest.skip("BLAS takes one thread alone here")
-        yield control.lib_controllers[0]
-
-
 def arrays(seed=0, dtype="float32"):
     """Four million products at least, which is where threads are woken."""
     rng = np.random.default_rng(seed)
@@ -68,8 +58,7 @@ def test_it_is_put_back_after_an_error(blas, monkeypatch):
 def test_a_limit_that_is_set_holds(blas, monkeypatch):
     from upconv._lower._numpy import _threads
 
-    monkeypatch.setattr(_threads, "ThreadPoolExecutor", None)
-    monkeypatch.setattr(_threads, "_pools", [])
+    monkeypatch.setattr(_threads, "_ask", None)
     blas.set_num_threads(1)
     calls(*arrays())  # no pool is asked for
     blas.set_num_threads(2)
@@ -83,8 +72,7 @@ def test_without_threadpoolctl_tiles_take_turns(monkeypatch):
     expected = calls(*arrays())
     monkeypatch.setattr(_threads, "_blas", _threads._Blas())
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    monkeypatch.setattr(_threads, "ThreadPoolExecutor", None)
-    monkeypatch.setattr(_threads, "_pools", [])
+    monkeypatch.setattr(_threads, "_ask", None)
     for one, other in zip(calls(*arrays()), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-2)
 

@@ -12,7 +12,7 @@ import pytest
 import upconv
 from cases import CASES, Case
 from test_values import check, run
-from upconv import _dispatch
+from upconv import _dispatch, _libraries
 
 # Where 'auto' takes the tiles: a kernel that is the stride, few output channels, float64.
 LAYERS = {
@@ -37,9 +37,9 @@ def small_tiles(torch, monkeypatch):
 
     for name in ("BY_SAMPLES", "BY_CHANNELS", "PHASES"):
         monkeypatch.setattr(_tiles, name, 600)
-    _schedule.make_schedule.cache_clear()
+    _schedule._made.cache_clear()
     yield
-    _schedule.make_schedule.cache_clear()
+    _schedule._made.cache_clear()
 
 
 @pytest.mark.value
@@ -168,7 +168,7 @@ def test_what_is_looked_up_is_what_was_meant(torch):
 
 
 def test_what_is_remembered_is_bounded(torch, monkeypatch):
-    monkeypatch.setattr(_dispatch, "_KEPT", 5)
+    monkeypatch.setattr(_libraries, "KEPT", 5)
     weight = torch.ones(1, 1, 3)
     for n in range(4, 20):
         upconv.conv_transpose1d(torch.ones(1, 1, n), weight)

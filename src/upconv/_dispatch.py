@@ -7,7 +7,7 @@ import sys
 
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
-from upconv._libraries import Library, remembers
+from upconv._libraries import Library, remember, remembers
 from upconv._operands import autocast, autocasts, common_library, look, no_autocast, of_base_class, refuse_algorithm
 from upconv._plan import Plan
 from upconv._route import Route, route
@@ -29,10 +29,7 @@ __all__ = [
     "run_matrix",
 ]
 
-# A plain dictionary, because `torch.compile` warns at functools.lru_cache; emptied when full, so it stays bounded. Two
-# threads may both make a plan: they are equal, and the later one stays.
 _PLANS: dict[Any, Plan] = {}
-_KEPT = 4096
 # What a transposed convolution came to: the second like it is looked up whole.
 _CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
 _EXACT = frozenset((int, str, type(None)))
@@ -45,14 +42,8 @@ def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
     plan = _PLANS.get(key)
     if plan is None:
         plan = make(*key[1:])
-        _keep(_PLANS, key, plan)
+        remember(_PLANS, key, plan)
     return plan
-
-
-def _keep(memory: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(memory) >= _KEPT:
-        memory.clear()
-    memory[key] = value
 
 
 def _constant(value: Any) -> Any:
@@ -161,7 +152,7 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
             return run_conv_transpose(rank, *arrays, algorithm, *geometry)
     library, plan, batched, found = resolve(rank, x, weight, bias, *words)
     if seen:
-        _keep(_CALLS, (rank, seen, words), (found.lower, plan, batched))
+        remember(_CALLS, (rank, seen, words), (found.lower, plan, batched))
     x, weight, bias = of_base_class(library, x, weight, bias)
     return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 

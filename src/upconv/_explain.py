@@ -26,7 +26,8 @@ class Explanation(namedtuple("Explanation", "library version algorithm reason ou
     algorithm : str
         The name that ``algorithm=`` takes.
     reason : str
-        How it computes this call, and why those preferred to it do not.
+        How it computes this call, why those preferred to it do not, and in which calls an inf or a NaN may leave its
+        receptive field: it stays there where nothing is said.
     output_shape : tuple of int
         Shape of the result.
     workspace : int
@@ -92,7 +93,12 @@ def explain(
         library=library.name,
         version=sys.modules[library.module.partition(".")[0]].__version__,
         algorithm=route.algorithm,
-        reason="; ".join((route.lowering.reason(plan), *route.refusals)),
+        reason="; ".join((route.lowering.reason(plan), *route.refusals, *_leaks(route.lowering))),
         output_shape=(*x.shape[:batched], *plan.image_shape),
         workspace=route.lowering.workspace(plan, batch, itemsize(dtype_name(library, x.dtype))),
     )
+
+
+def _leaks(lowering: Any) -> tuple[str, ...]:
+    where = [f"in {verb} one in {operands}" for verb, operands in getattr(lowering, "LEAKS", {}).items()]
+    return (f"an inf or a NaN may leave its receptive field: {', '.join(where)}",) if where else ()

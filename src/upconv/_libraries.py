@@ -24,6 +24,7 @@ __all__ = [
     "itemsize",
     "lowerings",
     "owner",
+    "remember",
     "remembers",
 ]
 
@@ -133,6 +134,19 @@ LONG_NAMES = {
 _OWNERS: dict[type, Library] = {}
 _LOWERINGS: dict[str, Mapping[str, Lowering]] = {}
 _DTYPE_NAMES: dict[tuple[str, Any], str] = {}
+# Entries of each memory of this package: a program may make classes, dtypes and geometries without end.
+KEPT = 4096
+
+
+def remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep what was found, in a memory that is emptied when it is full.
+
+    Two threads may both find it: what they find is equal, and the later one stays. A plain dictionary, because
+    `torch.compile` warns at functools.lru_cache.
+    """
+    if len(memory) >= KEPT:
+        memory.clear()
+    memory[key] = value
 
 
 def remembers() -> bool:
@@ -149,7 +163,7 @@ def owner(array: Any) -> Library | None:
     if found is None:
         found = _owner(array)
         if found is not None:
-            _OWNERS[type(array)] = found
+            remember(_OWNERS, type(array), found)
     return found
 
 
@@ -180,7 +194,8 @@ def dtype_name(library: Library, dtype: Any) -> str:
     key = (library.name, dtype)  # the name first, so that dtypes of two libraries are never compared
     found = _DTYPE_NAMES.get(key)
     if found is None:
-        found = _DTYPE_NAMES[key] = _dtype_name(dtype)
+        found = _dtype_name(dtype)
+        remember(_DTYPE_NAMES, key, found)
     return found
 
 

@@ -26,6 +26,9 @@ class Lowering(Protocol):
     And it may have ``slow(plan, x)``, which ends the sentence "it is slower": where a later lowering is faster, and by
     which figures, or keeps a promise that this one does not; the empty string elsewhere. It looks at shapes, dtype and
     platform alone, and only 'auto' asks it.
+
+    And ``LEAKS``, a dictionary: the verbs in which it multiplies by zeros of its own, and there the operands of which
+    an inf or a NaN may leave its receptive field.
     """
 
     def conv_transpose(self, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:

@@ -4,17 +4,19 @@ NumPy lets go of the interpreter in products and in long additions, so the addit
 of another. But OpenBLAS computes one product on many cores at a time: as long as tiles run, threadpoolctl tells it to
 take one core for each, which is a setting of the whole process. One call at a time does so; those of other threads
 meanwhile, and all calls where threadpoolctl is not installed, take their tiles in turn.
+
+An interrupt may come between any two steps here, so each step is one call of C, and what is to be put back can be put
+back twice. `concurrent.futures` is not made so: interrupted in `wait`, it keeps locks that its threads then wait for.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from math import prod
-from threading import Lock, local
+from queue import SimpleQueue
+from threading import Lock, Thread, local
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,21 @@ MOST_THREADS = 4
 KEPT_BYTES = 6 << 20
 
 
+class _Turn:
+    """One call's turn to say how many threads BLAS takes, and how many it took before."""
+
+    before: tuple[int, ...] = ()
+
+
 class _Blas:
-    """The number of threads that BLAS takes."""
+    """The number of threads that BLAS takes. Nothing else is promised than that the call that changes it puts it back.
+
+    A dictionary in the place of a lock: `setdefault` is one step, and afterwards tells whose turn it is, where an
+    interrupt between taking a lock and noting that it was taken would leave it taken.
+    """
 
     def __init__(self) -> None:
-        self.lock = Lock()
-        self.before: list[int] = []
+        self.turns: dict[str, _Turn] = {}
         self.found: Any = None
 
     def libraries(self) -> Any:
@@ -45,40 +56,71 @@ class _Blas:
                 self.found = ThreadpoolController().select(user_api="blas").lib_controllers
         return self.found
 
-    def threads(self) -> list[int]:
-        return [library.get_num_threads() for library in self.libraries()]
+    def threads(self) -> tuple[int, ...]:
+        return tuple([library.get_num_threads() for library in self.libraries()])
 
-    @contextmanager
-    def one_thread(self) -> Iterator[bool]:
-        """Try to make it one; nothing else is promised than that the thread that changes it puts it back.
+    def take(self, turn: _Turn) -> bool:
+        """Try to make it one, unless it is another call's turn.
 
         Where another thread of the program has set it before, threadpoolctl takes no orders from this one.
         """
-        if not self.lock.acquire(blocking=False):
-            yield False
-            return
-        try:
-            self.before = self.threads()
-            self._set([1] * len(self.before))
-            yield max(self.threads()) == 1
-        finally:
-            self._set(self.before)
-            self.lock.release()
+        if self.turns.setdefault("blas", turn) is not turn:
+            return False
+        turn.before = self.threads()
+        self._set((1,) * len(turn.before))
+        return max(self.threads()) == 1
 
-    def _set(self, numbers: list[int]) -> None:
-        for library, n in zip(self.libraries(), numbers, strict=True):
+    def give_back(self, turn: _Turn) -> None:
+        """Put it back, if it is still this call's turn: a second time does nothing."""
+        if self.turns.get("blas") is turn:
+            self._set(turn.before)
+            self.turns.pop("blas", None)
+
+    def _set(self, numbers: tuple[int, ...]) -> None:
+        for library, n in zip(self.libraries(), numbers, strict=False):  # no numbers, where nothing was changed yet
             library.set_num_threads(n)
 
     def after_fork(self) -> None:
         """Put back what a thread that the fork has left behind had set."""
-        if self.lock.locked():
-            self.lock = Lock()
-            self._set(self.before)
+        for turn in self.turns.copy().values():
+            self.give_back(turn)
+
+
+class _Errand:
+    """Tasks that another thread may help with."""
+
+    def __init__(self, left: deque[Callable[[], None]], errors: dict[str, Any]) -> None:
+        self.left, self.errors = left, errors
+        self.claim, self.done = Lock(), Lock()
+        self.done.acquire()
+        self.raised: BaseException | None = None
+
+    def run(self) -> None:
+        """On the other thread, where what the caller says of overflows and the like holds too."""
+        if self.claim.acquire(blocking=False):
+            try:
+                with np.errstate(**self.errors):
+                    _run(self.left)
+            except BaseException as error:  # noqa: BLE001  the caller raises it
+                self.raised = error
+            finally:
+                self.done.release()
+
+    def wait(self) -> None:
+        """Until it is done; if no thread has begun with it, none will."""
+        if not self.claim.acquire(blocking=False):
+            self.done.acquire()
 
 
 _blas = _Blas()
-_pools: list[ThreadPoolExecutor] = []
+_errands: SimpleQueue[_Errand] = SimpleQueue()
+_helpers: list[Thread] = []
 _kept = local()
+
+
+def _help(errands: SimpleQueue[_Errand]) -> None:
+    while True:
+        errands.get().run()
 
 
 def cores() -> int:
@@ -93,26 +135,49 @@ def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
     if threads < 2:
         _run(left)
         return
-    with _blas.one_thread() as divided:
-        if not _pools:
-            _pools.append(ThreadPoolExecutor(MOST_THREADS - 1, "upconv"))
-        others = [_pools[0].submit(_run, left) for _ in range(threads - 1)] if divided else []
+    turn, others = _Turn(), list[_Errand]()
+    try:
+        if _blas.take(turn):
+            errors = {**np.geterr(), "call": np.geterrcall()}
+            while len(others) < threads - 1:
+                others.append(_Errand(left, errors))
+                _ask(others)
+        _run(left)
+    finally:
         try:
-            _run(left)
-        finally:
             left.clear()  # where this thread was interrupted
             for other in others:
-                if not other.cancel():
-                    other.result()
+                other.wait()
+            _blas.give_back(turn)
+        finally:
+            _blas.give_back(turn)  # where it is interrupted now
+    for other in others:
+        if other.raised is not None:
+            raise other.raised
+
+
+def _ask(others: list[_Errand]) -> None:
+    """Give the last to a thread; there are as many threads as a call ever had others."""
+    if len(_helpers) < len(others):
+        helper = Thread(target=_help, args=(_errands,), name="upconv", daemon=True)
+        helper.start()
+        _helpers.append(helper)  # now: one too many does no harm, and one that never started would be missed
+    _errands.put(others[-1])
 
 
 def _run(left: deque[Callable[[], None]]) -> None:
-    while True:
-        try:
-            task = left.popleft()
-        except IndexError:
-            return
-        task()
+    """Run tasks until none is left, with the thread's buffers; a call in the midst of another finds none."""
+    outer, ours = getattr(_kept, "used", None), vars(_kept).pop("free", {})
+    _kept.used = ours
+    try:
+        while left:
+            try:
+                task = left.popleft()
+            except IndexError:  # another thread took the last
+                return
+            task()
+    finally:
+        _kept.used, _kept.free = outer, ours
 
 
 def buffer(slot: str, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -120,15 +185,17 @@ def buffer(slot: str, shape: tuple[int, ...], dtype: Any) -> Any:
     size = prod(shape) * dtype.itemsize
     if size > KEPT_BYTES:
         return np.empty(shape, dtype)
-    kept = getattr(_kept, slot, None)
+    kept = _kept.used.get(slot)
     if kept is None or len(kept) < size:
-        kept = np.empty(size, np.uint8)
-        setattr(_kept, slot, kept)
+        kept = _kept.used[slot] = np.empty(size, np.uint8)
     return kept[:size].view(dtype).reshape(shape)
 
 
 def _after_fork() -> None:
-    _pools.clear()  # its threads were left behind
+    """Leave behind threads that are not there, and a queue that one of them may have locked."""
+    global _errands  # noqa: PLW0603
+    _helpers.clear()
+    _errands = SimpleQueue()
     _blas.after_fork()
 
 

@@ -52,6 +52,8 @@ def refusal(plan: Plan, x: Any) -> str:
     if plan.is_empty or not all(lifted(plan)[0].size):
         return "nothing to multiply"
     ours = lifted(plan)[0]
+    if ours.far:
+        return ours.far
     least = [n - i + 1 for n, i in zip(grid_of(ours), ours.size, strict=True)]
     if max(_planes(ours)) * prod(least) * x.dtype.itemsize > LONGEST:
         return "a kernel so long that what it reaches from one sample is more than a thread keeps"

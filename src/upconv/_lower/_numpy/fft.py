@@ -23,7 +23,7 @@ from upconv._lower._numpy._operands import Operands, lifted, operands
 from upconv._lower._numpy._threads import cores, side_by_side
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "slow", "workspace"]
+__all__ = ["LEAKS", "conv_transpose", "reason", "refusal", "slow", "workspace"]
 
 # Bytes of the spectra that are made at a time, and of an image's; more only where the kernel leaves no choice.
 TILE_BYTES = 1 << 20
@@ -33,6 +33,7 @@ LEAST = 1 << 12
 # 16 channels take 3.0 ms in place of 4.0, but 4 to 4 take 0.7 in place of 0.4.
 MANY = 12
 AXES = (0, 1), (-2, -1)  # rows and channels, behind the frequencies
+LEAKS = {"conv_transpose": "x or weight"}
 CAVEAT = "its error is relative to the largest sample, and one inf or NaN fills its block"
 
 
@@ -147,7 +148,7 @@ def _fill(of: Operands, spectra: Any, rows: list[_Row], images: slice, group: in
     begins = [max(0, a - lap) for a, lap in zip(at, blocks.overlap, strict=True)]
     ends = [min(a + step, n) for a, step, n in zip(at, blocks.steps, grid, strict=True)]
     x = of.x[(images, group, ALL, *map(slice, begins, ends))]
-    with np.errstate(invalid="ignore"):  # what a caller says of warnings does not reach other threads
+    with np.errstate(invalid="ignore"):  # an inf makes NaNs of its block: CAVEAT says so
         image = _forth(x.astype(_wide(x)), blocks.lengths)
         if x.shape[1] >= MANY:
             found = np.moveaxis(spectra @ np.moveaxis(image, *AXES).swapaxes(-1, -2), (-1, -2), (0, 1))

@@ -7,7 +7,11 @@ from math import prod
 from upconv._lower._torch._own import conv, conv_transpose, conv_weight, refusal, refusal_conv_weight
 from upconv._plan import Plan
 
-__all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "refusal_conv_weight", "workspace"]
+__all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "refusal_conv_weight", "workspace"]
+
+# oneDNN's transposed convolution of float32 skips no zero where a stride does not divide its kernel; the ways back
+# append zeros to the image.
+LEAKS = {"conv_transpose": "weight", "conv": "weight", "conv_weight": "x"}
 
 
 def reason(plan: Plan) -> str:
