@@ -130,6 +130,7 @@ def tests_minimums(session):
     lowest = [
         "array-api-compat==1.10.0",
         "numpy==1.26.0",
+        "numba==0.61.0",
         "jax==0.5.0",
         "jaxlib==0.5.0",
         "array-api-strict==2.4",

@@ -25,7 +25,7 @@ BITS = "numbers beyond 32 bits: "
 ROWS = {
     "numpy": [
         ("direct", LINE | {"dtype": "float16"}, "float16: it is compiled for float32 and float64"),
-        ("direct", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto', 'sub_pixel'"),
+        ("direct", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto' or 'generic'"),
         ("direct", BOTH, WORDS),
         ("direct", {"x": (1, 64, 3, 3), "weight": (64, 1, 300, 300)}, "a kernel so long that what it reaches"),
         ("sub_pixel", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto' or 'generic'"),
