@@ -15,10 +15,10 @@ pytestmark = pytest.mark.value
 
 # Calls that a quick session draws, in batches, of which `-n 2` runs two at a time. XLA compiles two or three programs a
 # second; Dask and TensorFlow make a graph; CuPy's kernel may run thread by thread on a CPU.
-QUICK = {"jax": 24, "dask": 40, "tensorflow": 80, "cupy": 40, "mxnet": 200, "strict": 200}
-BATCHES, OF_MANY = 4, 500
+QUICK = {"jax": 40, "dask": 24, "tensorflow": 80, "cupy": 40, "mxnet": 200, "strict": 200}
+BATCHES, OF_MANY = 2, 500
 # Where each tap is an operation that is compiled or planned for its geometry anew.
-LIMITS = {"jax": {"taps": 12}, "dask": {"taps": 27}, "cupy": {"max_size": 6, "max_kernel": 4, "max_dilation": 3}}
+LIMITS = {"jax": {"taps": 12}, "dask": {"max_size": 5, "taps": 9}, "cupy": {"max_size": 6, "max_kernel": 4, "max_dilation": 3}}
 
 PHASES = (Phase.generate, Phase.shrink)
 
