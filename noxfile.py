@@ -1,9 +1,10 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
-`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s bench` measures;
-`nox -s pin` refreshes constraints.txt.
+`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s fuzz` draws 100,000 cases;
+`nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
+import secrets
 from pathlib import Path
 
 import nox
@@ -41,9 +42,22 @@ QUICK_XLA = {
 }
 
 
+# Calls that `nox -s fuzz` draws: a call is a case for each of the library's algorithms that takes it, and together they
+# are 100,000. TensorFlow makes a graph for some, and XLA compiles each, two or three programs a second.
+FUZZ = {"numpy": 18_000, "torch": 14_000, "strict": 10_000, "mxnet": 7_000, "tensorflow": 6_000, "jax": 1_500}
+
+
+def install(session, library):
+    """One library and what its tests need."""
+    if library == "mxnet":  # its last release wants an older NumPy than constraints.txt has
+        session.install("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15", "numpy==1.23.5", ".[mxnet]")
+    else:
+        session.install(*PINS, *TEST, "numpy", f".[{library}]", *LIBRARIES[library])
+
+
 def tests(session, library):
     """Run the shared matrix on the arrays of one library, each algorithm that it has."""
-    session.install(*PINS, *TEST, "numpy", f".[{library}]", *LIBRARIES[library])
+    install(session, library)
     run = (*PYTEST, "--library", library, *session.posargs)
     session.run(*run, env=QUICK_XLA if library == "jax" else {})
     if library == "jax" and not session.posargs:  # and once as XLA compiles for everyone
@@ -56,9 +70,30 @@ for name in LIBRARIES:
 
 @nox.session(name="tests-mxnet", python="3.11")
 def tests_mxnet(session):
-    """MXNet's last release wants an older NumPy than constraints.txt has, and the last Python with distutils."""
-    session.install("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15", "numpy==1.23.5", ".[mxnet]")
-    session.run(*PYTEST, "--library", "mxnet", *session.posargs)
+    """MXNet's last release wants the last Python with distutils."""
+    tests(session, "mxnet")
+
+
+@nox.session(default=False, venv_backend="none")
+def fuzz(session):
+    """Any legal call against the oracle, at random; write docs/fuzz.json and docs/reliability.md. A seed repeats it."""
+    first = session.posargs[0] if session.posargs else str(secrets.randbelow(10**6))
+    session.log(f"seed {first}; repeat by: nox -s fuzz -- {first}")
+    for library in FUZZ:
+        session.notify(f"fuzz-{library}", (first,))
+
+
+def fuzz_library(session, library):
+    """Draw the share of one library."""
+    install(session, library)
+    run = ("--library", library, "--fuzz", str(FUZZ[library]), "--fuzz-seed", *session.posargs, "tests/test_fuzz.py")
+    session.run(*PYTEST, *run, env=QUICK_XLA if library == "jax" else {})
+
+
+for name in FUZZ:
+    python = "3.11" if name == "mxnet" else None
+    call = lambda session, name=name: fuzz_library(session, name)  # noqa: E731
+    nox.session(call, name=f"fuzz-{name}", default=False, python=python)
 
 
 @nox.session(name="tests-cupy")

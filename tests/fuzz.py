@@ -12,12 +12,10 @@ from libraries import start
 from memory import given, kinds, lay
 from upconv._libraries import owner
 
-__all__ = ["BY_NORMS", "Call", "Case", "Refused", "Trial"]
+__all__ = ["Call", "Case", "Refused", "Trial"]
 
 # Which of x, weight and y are given, in this order.
 OPERANDS = {"conv_transpose": ("x", "weight"), "conv": ("y", "weight"), "conv_weight": ("x", "y")}
-# Errors by the norms of the arrays, not by the terms of a sample: an FFT.
-BY_NORMS = {"fft"}
 # |y - exact| <= C * (n + 2) * eps * (|x| * |w| + |b|), n terms. Rounding each product and each sum makes it a half;
 # a complex product may be made of three real ones, whose factors are sums already.
 C = {"f": 1, "c": 4}
@@ -132,10 +130,10 @@ class Call:
         found = self.first(found) if self.verb != "conv_weight" else found
         assert found.shape == exact.shape, f"shape {found.shape}, not {exact.shape}"
         dtype, (half, least) = as_numpy(self.dtype), HALVES.get(self.dtype, (0, 0))
-        if magnitude is None and algorithm not in BY_NORMS:
+        if magnitude is None and algorithm not in oracle.BY_NORMS:
             right = exact.astype(dtype)  # one rounding
             return np.inf if (found.astype(right.dtype) != right).any() else 0.0
-        if algorithm in BY_NORMS:
+        if algorithm in oracle.BY_NORMS:
             bound = oracle.bound_by_norms(exact, *self.operands[:2], eps(dtype))
         else:
             wide = eps(np.dtype("float32") if half else dtype)

@@ -106,16 +106,15 @@ def table(found):
             totals.update(ran=sum(ran), refused=refused, failed=failed)
             cells = (f"{library} {run['version']}", f"`{algorithm}`", *ran, refused, failed, len(of["dtypes"]))
             rows.append((*cells, f"{run['largest'].get(algorithm, 0):.2f}"))
+    calls, minutes = (sum(run[name] for run in found.values()) for name in ("calls", "minutes"))
     seeds = ", ".join(f"{library} {run['seed']}" for library, run in found.items())
-    minutes = sum(run["minutes"] for run in found.values())
-    dates = sorted(run["date"] for run in found.values())
-    lines = [
-        f"**{totals['ran']:,} cases, {totals['failed']} failed**, of {sum(r['calls'] for r in found.values()):,} calls "
-        f"drawn; {totals['refused']:,} more were refused by an algorithm that is not for them. "
-        f"{dates[0]}{'' if dates[0] == dates[-1] else f' to {dates[-1]}'}, {minutes:.0f} minutes; seeds: {seeds}.",
+    lines = (
+        f"**{totals['ran']:,} cases, {totals['failed']} failed**, of {calls:,} calls drawn; {totals['refused']:,} more",
+        f"were refused by an algorithm that is not for them. {max(run['date'] for run in found.values())},",
+        f"{minutes:.0f} minutes; seeds: {seeds}.",
         "",
         *("| " + " | ".join(map(str, row)) + " |" for row in (head, ("---",) * len(head), *rows)),
-    ]
+    )
     return "\n".join(lines)
 
 

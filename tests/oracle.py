@@ -77,6 +77,10 @@ def exact_and_bound(x, weight, bias, *geometry, eps, terms_factor=2):
     return conv_transpose(*wider, *geometry), terms_factor * n * eps * conv_transpose(*magnitudes, *geometry)
 
 
+# Algorithms whose errors are relative to the largest samples, and where what is not finite fills a block.
+BY_NORMS = {"fft"}
+
+
 def bound_by_norms(exact, x, weight, eps):
     """The bound of FFTs in double precision, rounded once to ``eps``: relative to the arrays, not to each sample."""
     norms = [np.linalg.norm(a.astype(exact.dtype).ravel()) for a in (x, weight)]

@@ -1,4 +1,4 @@
-"""Any legal call, on every algorithm of a library, against the oracle: a few in each session, and many by `nox -s fuzz`.
+"""Any legal call, on every algorithm of a library, against the oracle: a few in each session, many by `nox -s fuzz`.
 
 A failure prints the program that shows it; it then stands below, or in cases.py where its geometry alone is to blame.
 """
@@ -18,7 +18,11 @@ pytestmark = pytest.mark.value
 QUICK = {"jax": 40, "dask": 24, "tensorflow": 80, "cupy": 40, "mxnet": 200, "strict": 200}
 BATCHES, OF_MANY = 2, 500
 # Where each tap is an operation that is compiled or planned for its geometry anew.
-LIMITS = {"jax": {"taps": 12}, "dask": {"max_size": 5, "taps": 9}, "cupy": {"max_size": 6, "max_kernel": 4, "max_dilation": 3}}
+LIMITS = {
+    "jax": {"taps": 12},
+    "dask": {"max_size": 5, "taps": 9},
+    "cupy": {"max_size": 6, "max_kernel": 4, "max_dilation": 3},
+}
 
 PHASES = (Phase.generate, Phase.shrink)
 
@@ -37,7 +41,9 @@ def test_anything_legal(batch, library, request, record_property):
     tally = Tally()
 
     @seed(first + batch)
-    @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+    @settings(
+        max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES
+    )
     @given(calls(library, **LIMITS.get(library.name, {})))
     def every_algorithm(call):
         trial = Trial(call, kinds(library.name)[call.way])
