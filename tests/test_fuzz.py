@@ -6,9 +6,9 @@ A failure prints the program that shows it; it then stands below, or in cases.py
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
-from fuzz import Trial
+from fuzz import Call, Case, Trial
 from fuzz_counts import Tally
-from memory import kinds
+from memory import kinds, layouts
 from strategies import calls
 
 pytestmark = pytest.mark.value
@@ -26,7 +26,17 @@ LIMITS = {
 
 PHASES = (Phase.generate, Phase.shrink)
 
-FOUND = {}
+# Shrunk failures of dtypes and of memory; a geometry that failed is a case of cases.py.
+FOUND = {
+    # NumPy spells it '>f2', and so it was added in its own precision.
+    "big-endian-float16": Call(
+        "conv",
+        Case("", (1, 2, 9), (2, 3, 5), (0,), (13,), {"padding": ((0, 0),)}, bias=False),
+        "float16",
+        layouts=("big-endian",) * 3,
+        exact=False,
+    ),
+}
 
 
 def pytest_generate_tests(metafunc):
@@ -51,6 +61,8 @@ def test_anything_legal(batch, library, request, record_property):
         for algorithm in library.algorithms:
             if library.name == "jax" and algorithm == "generic" and call.seed % 8:
                 continue  # it takes seconds to compile: one in eight
+            if tally.failed and algorithm not in tally.failed[0]:
+                continue  # it is being shrunk
             try:
                 tally.add(call, algorithm, trial)
             except Exception:
@@ -69,6 +81,6 @@ def test_anything_legal(batch, library, request, record_property):
 
 @pytest.mark.parametrize("call", FOUND.values(), ids=FOUND)
 def test_what_was_found(call, library, algorithm):
-    if call.dtype not in library.dtypes:
-        pytest.skip(f"{library.name} has no {call.dtype}")
+    if call.dtype not in library.dtypes or not set(call.layouts) <= set(layouts(library.name)):
+        pytest.skip(f"{library.name} has no such dtype or memory")
     Tally().add(call, algorithm, Trial(call, kinds(library.name)[0]))
