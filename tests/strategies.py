@@ -29,8 +29,8 @@ def cases(draw, *, max_rank=3, max_size=9, max_kernel=5, max_dilation=4, taps=12
     size, kernel = per_axis(least, max_size), trimmed(per_axis(1, max_kernel), taps)
     stride, dilation = per_axis(1, 4), per_axis(1, max_dilation)
     size = trimmed(size, PRODUCTS // max(1, batch * groups * ins * outs * prod(kernel)))
-    while prod(oracle.full(size, kernel, stride, dilation)) > SAMPLES // max(1, batch * groups * outs):
-        size = trimmed(size, prod(size) - 1)
+    while max(size) > 1 and batch * groups * outs * prod(oracle.full(size, kernel, stride, dilation)) > SAMPLES:
+        size = less(size)
     full = oracle.full(size, kernel, stride, dilation)
     far = draw(integers(0, 7)) == 7
     lo = tuple(draw(integers(-4, n + 3 if far else 4)) for n in full)
@@ -92,11 +92,16 @@ def left_over(draw, case):
 
 
 def trimmed(numbers, most):
-    """Take one off the largest until no more than ``most`` are their product."""
-    while prod(numbers) > max(1, most) and max(numbers) > 1:
-        at = numbers.index(max(numbers))
-        numbers = (*numbers[:at], numbers[at] - 1, *numbers[at + 1 :])
+    """Take from the largest until no more than ``most`` are their product."""
+    while max(numbers) > 1 and prod(numbers) > most:
+        numbers = less(numbers)
     return numbers
+
+
+def less(numbers):
+    """Take one off the largest."""
+    at = numbers.index(max(numbers))
+    return (*numbers[:at], numbers[at] - 1, *numbers[at + 1 :])
 
 
 # Kept, because making a strategy costs more than drawing from it.
