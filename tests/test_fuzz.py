@@ -36,6 +36,19 @@ FOUND = {
         layouts=("big-endian",) * 3,
         exact=False,
     ),
+    # To MXNet an image without samples was one of unknown size where its batch axis came and went.
+    "no-batch-axis-no-output": Call(
+        "conv_transpose",
+        Case("", (1, 2, 3, 2), (2, 3, 2, 1), (4, 2), (0, 0), {"padding": ((4, 0), (2, 0))}),
+        "float32",
+        batched=False,
+    ),
+    "no-batch-axis-no-channels": Call(
+        "conv_weight",
+        Case("", (1, 0, 0), (0, 3, 2), (0,), (4,), {"padding": ((0, 0),)}),
+        "float32",
+        batched=False,
+    ),
 }
 
 
