@@ -34,7 +34,7 @@ class Call:
     data_format: str = "channels_first"
     batched: bool = True
     layouts: tuple = ("c", "c", "c")  # of each operand, as memory.py names them
-    way: int = 0  # which of the library's kinds of arrays
+    way: int = 0  # which of the kinds of arrays that memory.py has for the library
     exact: bool = True  # no sum is rounded, in whatever order
     seed: int = 0
 

@@ -49,6 +49,14 @@ FOUND = {
         "float32",
         batched=False,
     ),
+    # TensorFlow appended the batch axis on the device that arrays go to by default, and stayed there.
+    "no-batch-axis-second-device": Call(
+        "conv_weight",
+        Case("", (1, 3, 4), (3, 2, 3), (1,), (8,), {"stride": (2,), "padding": ((1, 0),)}),
+        "float32",
+        batched=False,
+        way=-1,
+    ),
 }
 
 
@@ -96,4 +104,4 @@ def test_anything_legal(batch, library, request, record_property):
 def test_what_was_found(call, library, algorithm):
     if call.dtype not in library.dtypes or not set(call.layouts) <= set(layouts(library.name)):
         pytest.skip(f"{library.name} has no such dtype or memory")
-    Tally().add(call, algorithm, Trial(call, kinds(library.name)[0]))
+    Tally().add(call, algorithm, Trial(call, kinds(library.name)[call.way]))
