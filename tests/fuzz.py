@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from libraries import start
 from memory import given, kinds, lay
 from upconv._libraries import owner
 
-__all__ = ["Call", "Case", "Refused", "Trial"]
+__all__ = ["Call", "Case", "Refused", "Trial", "dtypes"]
 
 # Which of x, weight and y are given, in this order.
 OPERANDS = {"conv_transpose": ("x", "weight"), "conv": ("y", "weight"), "conv_weight": ("x", "y")}
@@ -170,6 +171,11 @@ class Trial:
         for a, before in zip(call.operands, self.before, strict=True):
             np.testing.assert_array_equal(a, before, "an operand was written to")
         return error
+
+
+def dtypes(library):
+    """Those of a library that can be made here: bfloat16 is that of ml_dtypes, which the bare session has not."""
+    return tuple(name for name in library.dtypes if name != "bfloat16" or find_spec("ml_dtypes"))
 
 
 def as_numpy(name):

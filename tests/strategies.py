@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import oracle
 from cases import Case
-from fuzz import Call
+from fuzz import Call, dtypes
 from memory import kinds, layouts
 
 # What the special tests of one lowering draw from, in place of the whole space.
@@ -51,7 +51,7 @@ def calls(draw, library, **limits):
     return Call(
         verb,
         case,
-        draw(sampled(*library.dtypes)),
+        draw(sampled(*dtypes(library))),
         draw(sampled("channels_first", "channels_last")),
         batched=case.x[0] != 1 or draw(st.booleans()),
         layouts=draw(st.tuples(*[sampled(*layouts(library.name))] * 3)),
