@@ -3,30 +3,25 @@
 A session in which no value was compared fails, whatever was skipped: a library that was asked for is a library tested.
 """
 
-import os
-
 import pytest
-
-# Set before JAX is imported: a second device, so that a test can use one that is not the default; eight to shard on.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors alone: TensorFlow reports its start on stderr
 
 
 def pytest_addoption(parser):
     parser.addoption("--library", default="numpy", help="row of the table of libraries to test: numpy, torch, ...")
+    parser.addoption("--fuzz", type=int, default=0, help="draw so many calls in test_fuzz.py, and write docs/fuzz.json")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="where they begin; the same seed draws the same calls")
 
 
 def pytest_configure(config):
     from hypothesis import HealthCheck, settings
 
-    # Derandomized: a run that fails is a run that fails again. JAX compiles each geometry anew, and Dask and
+    from libraries import start
+
     library = config.getoption("--library")
-    # TensorFlow make a graph. CuPy's kernel may run thread by thread on a CPU.
-    slow = {"jax": 25, "dask": 40, "tensorflow": 60, "cupy": 50}
+    # Derandomized: a run that fails is a run that fails again.
     settings.register_profile(
         "upconv",
-        max_examples=slow.get(library, 300),
+        max_examples=300,
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -34,23 +29,15 @@ def pytest_configure(config):
     settings.load_profile("upconv")
     if not hasattr(config, "workerinput"):  # with pytest-xdist, the reports of all workers reach the controller
         config.pluginmanager.register(Values(library))
+        if config.getoption("--fuzz"):
+            from fuzz_counts import Counts
+
+            config.pluginmanager.register(Counts(library, config.getoption("--fuzz-seed")))
         if config.getoption("numprocesses", None):
             return  # it runs no test, and the workers wait for it: no library is imported for nothing
-    if library == "jax":
-        import jax
 
-        jax.config.update("jax_enable_x64", True)
-        jax.config.update("jax_numpy_dtype_promotion", "strict")
-    if library == "cupy":
-        from cuda_on_cpu import standin
-
-        if not standin.has_device():
-            standin.install()
-    if library == "tensorflow":
-        import tensorflow as tf
-
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+            config.pluginmanager.register(Counts(library, config.getoption("--fuzz-seed")))
+    start(library)
 
 
 def pytest_generate_tests(metafunc):

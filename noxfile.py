@@ -1,10 +1,11 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
-`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s cubins` compiles the CUDA text
-for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
+`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s fuzz` draws 100,000 cases;
+`nox -s cubins` compiles the CUDA text for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
 import os
+import secrets
 from pathlib import Path
 
 import nox
@@ -46,6 +47,10 @@ QUICK_XLA = {
 }
 
 
+# Calls that `nox -s fuzz` draws: a call is a case for each of the library's algorithms that takes it, and together they
+# are 100,000. TensorFlow makes a graph for some, and XLA compiles each, two or three programs a second.
+FUZZ = {"numpy": 24_000, "torch": 14_000, "strict": 10_000, "mxnet": 4_000, "tensorflow": 3_000, "jax": 1_000}
+
 BUILT = []
 
 
@@ -64,10 +69,19 @@ def install(session, extras, *others, pins=PINS):
     session.install(*LEAN, *pins, wheel(session, extras), *others)
 
 
+def install_tests(session, library):
+    """One library and what its tests need."""
+    if library == "mxnet":  # its last release wants an older NumPy than constraints.txt has
+        test = ("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15")
+        install(session, "mxnet", *test, "numpy==1.23.5", pins=())
+    else:
+        extras, *others = LIBRARIES[library]
+        install(session, extras, *TEST, "numpy", *others)
+
+
 def tests(session, library):
     """Run the shared matrix on the arrays of one library, each algorithm that it has."""
-    extras, *others = LIBRARIES[library]
-    install(session, extras, *TEST, "numpy", *others)
+    install_tests(session, library)
     run = (*PYTEST, "--library", library, *session.posargs)
     if library != "jax":
         session.run(*run)
@@ -84,10 +98,30 @@ for name in LIBRARIES:
 
 @nox.session(name="tests-mxnet", python="3.11")
 def tests_mxnet(session):
-    """MXNet's last release wants an older NumPy than constraints.txt has, and the last Python with distutils."""
-    test = ("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15")
-    install(session, "mxnet", *test, "numpy==1.23.5", pins=())
-    session.run(*PYTEST, "--library", "mxnet", *session.posargs)
+    """MXNet's last release wants the last Python with distutils."""
+    tests(session, "mxnet")
+
+
+@nox.session(default=False, venv_backend="none")
+def fuzz(session):
+    """Any legal call against the oracle, at random; write docs/fuzz.json and docs/reliability.md. A seed repeats it."""
+    first = session.posargs[0] if session.posargs else str(secrets.randbelow(10**6))
+    session.log(f"seed {first}; repeat by: nox -s fuzz -- {first}")
+    for library in FUZZ:
+        session.notify(f"fuzz-{library}", (first,))
+
+
+def fuzz_library(session, library):
+    """Draw the share of one library."""
+    install_tests(session, library)
+    run = ("--library", library, "--fuzz", str(FUZZ[library]), "--fuzz-seed", *session.posargs, "tests/test_fuzz.py")
+    session.run(*PYTEST, *run, env=QUICK_XLA if library == "jax" else {})
+
+
+for name in FUZZ:
+    python = "3.11" if name == "mxnet" else None
+    call = lambda session, name=name: fuzz_library(session, name)  # noqa: E731
+    nox.session(call, name=f"fuzz-{name}", default=False, python=python)
 
 
 # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.

@@ -1,14 +1,13 @@
-"""The shared matrix: named geometries, asymmetric on purpose, and strategies over everything that is legal.
+"""The shared matrix: named geometries, asymmetric on purpose. strategies.py draws the others.
 
 A case states where its first output sample lies (``lo``) and the size (``out``) as numbers, not by a formula of upconv.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 
 import numpy as np
-from hypothesis import strategies as st
 
 import oracle
 
@@ -41,6 +40,10 @@ class Case:
             return (value,) * self.rank if isinstance(value, int) else value
 
         return each("stride"), each("dilation"), self.groups, self.lo, self.out
+
+    def but(self, lo, out, **words):
+        """The same with another crop, in these words."""
+        return replace(self, lo=lo, out=out, arguments=self.arguments | words)
 
     def arrays(self, dtype="float64", seed=0):
         """Random x, weight and bias, as NumPy arrays; small integers where the dtype has no fractions."""
@@ -226,26 +229,3 @@ CASES = [
     Case("same-of-nothing", (1, 2, 0, 3), (2, 2, 3, 2), (0, 0), (0, 6), {"stride": 2, "padding": "same"}),
     *map(_layer, LAYERS),
 ]
-
-
-@st.composite
-def cases(draw, *, max_rank=3, max_size=6, max_kernel=4, empty=True):
-    """Anything legal: unequal sizes, kernels, strides and dilations, groups, and crops of either sign."""
-    rank = draw(st.integers(1, max_rank))
-    least = 0 if empty and draw(st.integers(0, 9)) == 0 else 1
-
-    def per_axis(low, high):
-        return tuple(draw(st.lists(st.integers(low, high), min_size=rank, max_size=rank)))
-
-    groups = draw(st.integers(1, 3))
-    ins, outs = (draw(st.integers(least, 3)) for _ in range(2))
-    size, kernel = per_axis(least, max_size), per_axis(1, max_kernel)
-    stride, dilation = per_axis(1, 4), per_axis(1, 3)
-    full = oracle.full(size, kernel, stride, dilation)
-    lo = tuple(draw(st.integers(-3, n + 2)) for n in full)
-    hi = tuple(draw(st.integers(-3, max(-3, n - front))) for n, front in zip(full, lo, strict=True))
-    hi = tuple(min(back, n - front) for n, front, back in zip(full, lo, hi, strict=True))
-    out = tuple(n - front - back for n, front, back in zip(full, lo, hi, strict=True))
-    arguments = {"stride": stride, "padding": tuple(zip(lo, hi, strict=True)), "dilation": dilation, "groups": groups}
-    x = (draw(st.integers(least, 3)), ins * groups, *size)
-    return Case("drawn", x, (ins * groups, outs, *kernel), lo, out, arguments, bias=draw(st.booleans()))

@@ -1,5 +1,6 @@
 """Variants: the ways in which one library's arrays come, by memory, device and chunks. None is a key of dispatch."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,29 @@ class Variant:
 
     def __str__(self):
         return self.name
+
+
+def start(library):
+    """Set a library up for its tests, before anything imports it."""
+    # A second device, so that a test can use one that is not the default; eight to shard on.
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors alone: TensorFlow reports its start on stderr
+    if library == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_numpy_dtype_promotion", "strict")
+    if library == "cupy":
+        from cuda_on_cpu import standin
+
+        if not standin.has_device():
+            standin.install()
+    if library == "tensorflow":
+        import tensorflow as tf
+
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def variants(library):

@@ -1,52 +1,70 @@
-"""The definition, as loops. Imports nothing from upconv, and shares no formula with a lowering."""
+"""The definition, tap by tap. Imports nothing from upconv, and shares no formula with a lowering.
+
+A table says where each tap lays each sample; what is cropped goes to a place of its own, behind the image. That the
+three sums are the definition's is tested in test_oracle.py, product by product.
+"""
 
 import numpy as np
 
 
 def conv_transpose(x, weight, bias, stride, dilation, groups, lo, out):
-    """Lay each input sample's kernel into the output, channels first, sample by sample and tap by tap."""
-    y = np.zeros((x.shape[0], weight.shape[1] * groups, *out), x.dtype)
-    if bias is not None:
-        y += bias.reshape(-1, *(1,) * len(out))
-    for p, a, o in meetings(x.shape[2:], weight.shape[2:], stride, dilation, lo, out):
-        for c, k in blocks(weight.shape[0], y.shape[1], groups):
-            y[:, k, *o] += x[:, c, *p] @ weight[c, :, *a]
-    return y
+    """Lay each input sample's kernel into the output, channels first."""
+    table = places(x.shape[2:], weight.shape[2:], stride, dilation, lo, out)
+    x, w = by_group(x, groups, axis=1), by_group(weight, groups, axis=0)
+    y = np.zeros((len(x), groups, weight.shape[1], volume(out) + 1), x.dtype)
+    for a, place in enumerate(table):
+        y[..., place] += np.swapaxes(w[..., a], 1, 2) @ x
+    return finish(y[..., :-1], bias, out)
 
 
 def conv(y, weight, bias, stride, dilation, groups, lo, size):
     """Add up, for each sample of the result, what the kernel laid over ``y`` covers; outside there is nothing."""
-    x = np.zeros((y.shape[0], weight.shape[0], *size), y.dtype)
-    if bias is not None:
-        x += bias.reshape(-1, *(1,) * len(size))
-    for p, a, o in meetings(size, weight.shape[2:], stride, dilation, lo, y.shape[2:]):
-        for c, k in blocks(weight.shape[0], y.shape[1], groups):
-            x[:, c, *p] += y[:, k, *o] @ weight[c, :, *a].T
-    return x
+    table = places(size, weight.shape[2:], stride, dilation, lo, y.shape[2:])
+    y, w = surrounded(by_group(y, groups, axis=1)), by_group(weight, groups, axis=0)
+    x = np.zeros((len(y), *w.shape[:2], volume(size)), y.dtype)
+    for a, place in enumerate(table):
+        x += w[..., a] @ y[..., place]
+    return finish(x, bias, size)
 
 
 def conv_weight(x, y, kernel, stride, dilation, groups, lo):
     """Add up the products of the samples that each tap connects."""
-    weight = np.zeros((x.shape[1], y.shape[1] // groups, *kernel), x.dtype)
-    for p, a, o in meetings(x.shape[2:], kernel, stride, dilation, lo, y.shape[2:]):
-        for c, k in blocks(x.shape[1], y.shape[1], groups):
-            weight[c, :, *a] += x[:, c, *p].T @ y[:, k, *o]
-    return weight
+    table = places(x.shape[2:], kernel, stride, dilation, lo, y.shape[2:])
+    ins, outs = x.shape[1], y.shape[1] // groups
+    x, y = by_group(x, groups, axis=1), surrounded(by_group(y, groups, axis=1))
+    taps = [(x @ np.swapaxes(y[..., place], 2, 3)).sum(0, x.dtype) for place in table]
+    return np.stack(taps, axis=-1).reshape(ins, outs, *kernel)
 
 
-def meetings(size, kernel, stride, dilation, lo, out):
-    """Each input sample and tap with the output sample that they meet at, if it is kept."""
-    for p in np.ndindex(*size):
-        for a in np.ndindex(*kernel):
-            o = tuple(p * s + a * d - front for p, s, a, d, front in zip(p, stride, a, dilation, lo, strict=True))
-            if all(0 <= place < length for place, length in zip(o, out, strict=True)):
-                yield p, a, o
+def places(size, kernel, stride, dilation, lo, out):
+    """Where each tap (a row) lays each sample (a column) in the flat output; the last place, -1, if that is cropped."""
+    grid = np.indices((*kernel, *size)).reshape(2, len(size), volume(kernel), volume(size))
+    flat, kept = np.zeros(grid.shape[2:], int), True
+    for a, p, s, d, front, n in zip(*grid, stride, dilation, lo, out, strict=True):
+        o = p * s + a * d - front
+        flat, kept = flat * n + o, kept & (o >= 0) & (o < n)
+    return np.where(kept, flat, -1)
 
 
-def blocks(ins, outs, groups):
-    """The channels of each group, on either side."""
-    for g in range(groups):
-        yield slice(g * ins // groups, (g + 1) * ins // groups), slice(g * outs // groups, (g + 1) * outs // groups)
+def by_group(array, groups, axis):
+    """Split the channels of an axis into groups, and join the spatial axes."""
+    shape = (*array.shape[:axis], groups, array.shape[axis] // groups, *array.shape[axis + 1 : 2])
+    return array.reshape(*shape, volume(array.shape[2:]))
+
+
+def surrounded(y):
+    """``y`` and, in the last place, the nothing around it."""
+    return np.concatenate([y, np.zeros((*y.shape[:-1], 1), y.dtype)], axis=-1)
+
+
+def finish(y, bias, size):
+    """Join the groups, and add the bias to each channel."""
+    y = y.reshape(len(y), y.shape[1] * y.shape[2], *size)
+    return y if bias is None else y + bias.reshape(-1, *(1,) * len(size))
+
+
+def volume(size):
+    return int(np.prod(size))
 
 
 def exact_and_bound(x, weight, bias, *geometry, eps, terms_factor=2):
@@ -57,6 +75,10 @@ def exact_and_bound(x, weight, bias, *geometry, eps, terms_factor=2):
     groups = geometry[2]
     n = weight.shape[0] // groups * int(np.prod(weight.shape[2:])) + 2
     return conv_transpose(*wider, *geometry), terms_factor * n * eps * conv_transpose(*magnitudes, *geometry)
+
+
+# Algorithms whose errors are relative to the largest samples, and where what is not finite fills a block.
+BY_NORMS = {"fft"}
 
 
 def bound_by_norms(exact, x, weight, eps):

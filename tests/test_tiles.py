@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 
 import test_adjoint
-from cases import CASES, cases
+from cases import CASES
+from strategies import cases
 from test_values import check, run
 
 pytestmark = pytest.mark.value
@@ -60,7 +61,7 @@ def test_halves_are_added_wide_over_many_tiles(small_tiles, plain):
     assert weight == np.float16(8192)
 
 
-@given(case=cases(max_size=9))
+@given(case=cases(max_kernel=4, max_dilation=3))
 def test_anything_legal(small_tiles, plain, case):
     for algorithm in algorithms(case):
         check(run(plain, case, algorithm), case)

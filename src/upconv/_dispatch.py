@@ -154,7 +154,7 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
     if seen:
         remember(_CALLS, (rank, seen, words), (found.lower, plan, batched))
     x, weight, bias = of_base_class(library, x, weight, bias)
-    return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+    return _in_scope(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
 
 def _are_exact(words: tuple[Any, ...]) -> bool:
@@ -179,7 +179,7 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *
     plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
     found = _route("conv", library, algorithm, plan, x)
     x, weight, bias = of_base_class(library, x, weight, bias)
-    return _on_device(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+    return _in_scope(library, x, _lower, found.lower, plan, batched, x, weight, bias)
 
 
 @_left_as_it_is
@@ -193,9 +193,7 @@ def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
     plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
     found = _route("conv_weight", library, algorithm, plan, x)
     x, y = of_base_class(library, x, y)
-    if not batched:
-        x, y = x[None, ...], y[None, ...]
-    return _on_device(library, x, found.lower, plan, x, y)
+    return _in_scope(library, x, _reduce, found.lower, plan, batched, x, y)
 
 
 @_left_as_it_is
@@ -204,7 +202,7 @@ def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
     library = common_library(y)
     found = _route("conv_bias", library, "generic", plan, y)
     (y,) = of_base_class(library, y)
-    return _on_device(library, y, found.lower, plan, y if batched else y[None, ...])
+    return _in_scope(library, y, _reduce, found.lower, plan, batched, y)
 
 
 @_left_as_it_is
@@ -212,7 +210,7 @@ def run_matrix(plan: Plan, weight: Any) -> Any:
     """Form the dense matrix of the plan and the weight: generic as well."""
     library = common_library(weight)
     found = _route("matrix", library, "generic", plan, weight)
-    return _on_device(library, weight, found.lower, plan, *of_base_class(library, weight))
+    return _in_scope(library, weight, found.lower, plan, *of_base_class(library, weight))
 
 
 def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:
@@ -222,12 +220,20 @@ def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> R
     return found
 
 
-def _on_device(library: Library, x: Any, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call; TensorFlow's ops run on the device in scope, wherever their operands are."""
+def _in_scope(library: Library, x: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call; TensorFlow's ops run on the device in scope, and MXNet knows sizes of 0 in the scope of NumPy's shapes."""
     if library.name == "tensorflow":
         with sys.modules["tensorflow"].device(x.device):
             return function(*arguments)
+    if library.name == "mxnet":
+        with sys.modules["mxnet"].util.np_shape(True):
+            return function(*arguments)
     return function(*arguments)
+
+
+def _reduce(lower: Callable[..., Any], plan: Plan, batched: bool, *images: Any) -> Any:
+    """Give the images that are summed over a batch axis, where they have none."""
+    return lower(plan, *(images if batched else [image[None, ...] for image in images]))
 
 
 def _lower(lower: Callable[..., Any], plan: Plan, batched: bool, x: Any, weight: Any, bias: Any) -> Any:

@@ -187,8 +187,11 @@ class Generic:
         return self.xp.moveaxis(image, -1, 1) if plan.channels_last else image
 
     def _wide(self, array: Any) -> Any:
-        """The precision to add in; float16 and bfloat16 by name, because the standard has neither."""
-        if array is None or "float16" not in str(array.dtype):
+        """The precision to add in; float16 and bfloat16 by name, because the standard has neither.
+
+        NumPy spells a big-endian float16 '>f2', and names it as the other; PyTorch's dtypes have no name.
+        """
+        if array is None or "float16" not in str(getattr(array.dtype, "name", array.dtype)):
             return array
         return self.xp.astype(array, self.xp.float32)
 
