@@ -222,6 +222,7 @@ CASES = [
     Case("no-channels-out", (2, 3, 3, 2), (3, 0, 2, 3), (0, 0), (4, 4)),
     Case("no-samples", (2, 3, 0, 2), (3, 2, 2, 3), (0, 0), (1, 4)),
     Case("no-samples-strided", (1, 2, 0, 3), (2, 2, 5, 2), (0, 0), (3, 6), {"stride": 2}),
+    Case("no-samples-one-tap", (1, 2, 0, 3), (2, 2, 1, 2), (0, 0), (0, 6), {"stride": (3, 2)}),
     Case("no-output", (1, 3, 3, 2), (3, 2, 2, 3), (2, 0), (0, 4), {"padding": (2, 0)}),
     Case("same-of-nothing", (1, 2, 0, 3), (2, 2, 3, 2), (0, 0), (0, 6), {"stride": 2, "padding": "same"}),
     *map(_layer, LAYERS),
