@@ -1,6 +1,7 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
 `nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s bench` measures;
+`nox -s mutants` plants faults that the tests must see, and `nox -s mutation` very many small ones;
 `nox -s pin` refreshes constraints.txt.
 """
 
@@ -54,19 +55,22 @@ for name in LIBRARIES:
     nox.session(lambda session, name=name: tests(session, name), name=f"tests-{name}")
 
 
+MXNET = ("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15", "numpy==1.23.5", ".[mxnet]")
+# Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
+CUPY = ("numpy", "ml_dtypes", "cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88", ".")
+
+
 @nox.session(name="tests-mxnet", python="3.11")
 def tests_mxnet(session):
     """MXNet's last release wants an older NumPy than constraints.txt has, and the last Python with distutils."""
-    session.install("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15", "numpy==1.23.5", ".[mxnet]")
+    session.install(*MXNET)
     session.run(*PYTEST, "--library", "mxnet", *session.posargs)
 
 
 @nox.session(name="tests-cupy")
 def tests_cupy(session):
     """No GPU is needed: the CUDA text runs on the CPU, and is compiled for every chip."""
-    # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
-    cupy = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
-    session.install(*PINS, *TEST, "numpy", "ml_dtypes", *cupy, ".")
+    session.install(*PINS, *TEST, *CUPY)
     session.run(*PYTEST, "--library", "cupy", *session.posargs)
 
 
@@ -103,6 +107,32 @@ def tests_minimums(session):
     files = ("tests/test_values.py", "tests/test_contract.py", "tests/test_vjp.py")
     for library in ("numpy", "strict", "jax", "dask"):
         session.run(*PYTEST, "--library", library, "-k", "named or contract or vjp", *files, *session.posargs)
+
+
+# What an environment can hold beside each other, for the planted faults.
+TOGETHER = {
+    "numpy torch jax strict dask": (*PINS, *TEST, "ml_dtypes", ".[numpy,torch,jax,strict,dask,scipy]"),
+    "tensorflow": (*PINS, *TEST, "ml_dtypes", ".[tensorflow]"),
+    "mxnet": MXNET,
+    "cupy": (*PINS, *TEST, *CUPY),
+}
+
+
+@nox.session(python="3.11", default=False)
+@nox.parametrize("libraries", list(TOGETHER), ids=[name.split()[0] for name in TOGETHER])
+def mutants(session, libraries):
+    """Plant faults in a copy of the package, one at a time: the tests must see each. Words after -- choose some."""
+    session.install(*TOGETHER[libraries])
+    which = [word for name in libraries.split() for word in ("--library", name)]
+    session.run("python", "tests/planted", *which, *session.posargs, env=QUICK_XLA)
+
+
+@nox.session(python="3.11", default=False)
+def mutation(session):
+    """Change the plan and the arguments in every way that mutmut knows; docs/mutants.md explains what survives."""
+    session.install(*PINS, *TEST, "numpy", "mutmut==3.8.1", ".")
+    session.run("python", "-m", "mutmut", "run", *session.posargs)
+    session.run("python", "-m", "mutmut", "results")
 
 
 @nox.session(default=False)

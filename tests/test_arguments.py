@@ -14,6 +14,19 @@ from upconv import _arguments, _dispatch, _geometry, _operands, _padding
 
 X, W = (2, 4, 3, 5), (4, 2, 3, 2)
 
+
+class Yes:
+    """A bool of a library that lets it count: PyTorch's is an index."""
+
+    dtype = "bool"
+
+    def __index__(self):
+        return 1
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
 # What is changed about a legal call; the error; its text.
 SHAPES = [
     ({"weight": (4, 2)}, ValueError, r"`weight` must have at least 3 axes, \(C_in, C_out/groups, \*kernel\); got 2"),
@@ -39,6 +52,8 @@ GEOMETRY = [
     ({"stride": True}, TypeError, "`stride` must be an int or a tuple of ints, got True of type bool"),
     ({"stride": (1, True)}, TypeError, "`stride` must be an int or a tuple of ints, got True of type bool"),
     ({"stride": np.True_}, TypeError, "`stride` must be an int or a tuple of ints"),
+    ({"stride": Yes()}, TypeError, "`stride` must be an int or a tuple of ints"),
+    ({"stride": ENDLESS}, TypeError, r"`stride` must be an int or a tuple of ints, got \[\[...\]\] of type list"),
     ({"stride": np.ones(2)}, TypeError, "`stride` must be an int or a tuple of ints"),
     ({"stride": "two"}, TypeError, "`stride` must be an int or a tuple of ints, got 'two' of type str"),
     ({"stride": None}, TypeError, "`stride` must be an int or a tuple of ints, got None"),

@@ -81,10 +81,17 @@ def test_sizes_and_shapes():
         assert plan.is_empty == (0 in size + out)
         assert plan == plan_of(axes) != last
         assert hash(plan) == hash(plan_of(axes))
+    assert len({hash(plan_of(axes)) for axes in GEOMETRIES}) == len(set(GEOMETRIES))
+
+
+def test_arguments_of_unequal_rank_are_no_plan():
+    words = dict.fromkeys(("size", "kernel", "stride", "dilation", "out"), (2, 2))
+    with pytest.raises(ValueError, match="shorter"):
+        make_plan(in_channels=1, out_channels=1, groups=1, channels_last=False, lo=(0,), **words)
 
 
 def test_an_image_is_empty_without_channels():
-    words = {name: (2,) for name in ("size", "kernel", "stride", "dilation", "out")} | {"lo": (0,), "groups": 1}
+    words = dict.fromkeys(("size", "kernel", "stride", "dilation", "out"), (2,)) | {"lo": (0,), "groups": 1}
     for ins, outs in ((0, 1), (1, 0), (1, 1)):
         assert make_plan(in_channels=ins, out_channels=outs, channels_last=False, **words).is_empty == (ins * outs == 0)
 

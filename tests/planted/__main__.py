@@ -30,11 +30,13 @@ class Copies:
     def __init__(self, folder, number):
         self.free = Queue()
         for n in range(number):
-            copy = Path(folder, str(n))
+            copy = Path(folder, str(n)).resolve()
             for name in ("src", "tests"):
                 shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             for name in ("conftest.py", "pyproject.toml"):
                 shutil.copy(ROOT / name, copy / name)
+            found = python(copy, "-c", "import upconv; print(upconv.__file__)").stdout
+            assert found.startswith(str(copy)), f"the tests would run on another package: {found}"
             self.free.put(copy)
 
     @contextmanager
@@ -48,31 +50,31 @@ class Copies:
     def run(self, library, tests, fault=None):
         """How pytest ends on a copy, with the fault in it, and its first failure."""
         with self.one() as copy:
-            package = copy / "src" / "upconv"
-            if fault is not None:
-                sound = (package / fault.file).read_bytes()
-                (package / fault.file).write_text(fault.plant(package))
-            try:
+            if fault is None:
                 return pytest(copy, library, tests)
+            package = copy / "src" / "upconv"
+            path = package / fault.file
+            sound, broken = path.read_text(), fault.plant(package)
+            # Python knows compiled files by size and second: those of two faults could be taken for each other.
+            for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+                compiled.unlink()
+            path.write_text(broken)
+            try:
+                return pytest(copy, library, tests, PYTHONDONTWRITEBYTECODE="1")
             finally:
-                if fault is not None:
-                    (package / fault.file).write_bytes(sound)
+                path.write_text(sound)
 
 
-def pytest(copy, library, tests):
+def python(copy, *words, **env):
+    """Run Python on the package of a copy."""
+    env = os.environ | env | {"PYTHONPATH": str(copy / "src")}
+    return subprocess.run([sys.executable, *words], cwd=copy, env=env, capture_output=True, text=True, check=False)
+
+
+def pytest(copy, library, tests, **env):
     """Its exit status and the line that tells most."""
-    # Python knows compiled files by second and size, and a fault may have the size of the one before.
-    env = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    where = [sys.executable, "-c", "import upconv; print(upconv.__file__)"]
-    found = subprocess.run(where, cwd=copy, env=env, capture_output=True, text=True, check=False)
-    if found.returncode:
-        return FAILED, "import upconv"
-    assert Path(found.stdout.strip()).is_relative_to(copy), "the tests would run on another package"
-    words = ["-x", "-q", "-p", "no:cacheprovider", "--library", library, *shlex.split(tests)]
-    words = [f"tests/{word}" if word.endswith(".py") else word for word in words]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", *words], cwd=copy, env=env, capture_output=True, text=True, check=False
-    )
+    words = [f"tests/{word}" if word.endswith(".py") else word for word in shlex.split(tests)]
+    run = python(copy, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--library", library, *words, **env)
     lines = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return run.returncode, (lines or [*run.stdout.splitlines(), ""])[0].removeprefix("FAILED tests/")
 

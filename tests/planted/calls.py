@@ -9,6 +9,13 @@ REMEMBERED = "test_calls.py"
 VJP = "test_vjp.py -k differences"
 LINEAR = "test_linear.py"
 
+
+def _known_by(key):
+    get, keep = f"    plan = _PLANS.get({key})\n", f"        _keep(_PLANS, {key}, plan)"
+    return f"{get}    if plan is None:\n        plan = make(*key[1:])\n{keep}"
+
+
+KNOWN = _known_by("key")
 FAULTS = (
     Fault(
         "what is remembered forgets the rank asked for",
@@ -42,27 +49,24 @@ FAULTS = (
         "numpy",
         REMEMBERED,
         "_dispatch.py",
-        "    plan = _PLANS.get(key)\n    if plan is None:\n        plan = make(*key[1:])\n        _keep(_PLANS, key, plan)",
-        "    short = key[:8] + key[9:]\n    plan = _PLANS.get(short)\n    if plan is None:\n"
-        "        plan = make(*key[1:])\n        _keep(_PLANS, short, plan)",
+        KNOWN,
+        _known_by("key[:8] + key[9:]"),
     ),
     Fault(
         "plans are told apart without the layout",
         "numpy",
         REMEMBERED,
         "_dispatch.py",
-        "    plan = _PLANS.get(key)\n    if plan is None:\n        plan = make(*key[1:])\n        _keep(_PLANS, key, plan)",
-        "    plan = _PLANS.get(key[:-1])\n    if plan is None:\n"
-        "        plan = make(*key[1:])\n        _keep(_PLANS, key[:-1], plan)",
+        KNOWN,
+        _known_by("key[:-1]"),
     ),
     Fault(
         "plans are told apart without the bias",
         "numpy",
         REMEMBERED,
         "_dispatch.py",
-        "    plan = _PLANS.get(key)\n    if plan is None:\n        plan = make(*key[1:])\n        _keep(_PLANS, key, plan)",
-        "    short = key[:3] + key[4:]\n    plan = _PLANS.get(short)\n    if plan is None:\n"
-        "        plan = make(*key[1:])\n        _keep(_PLANS, short, plan)",
+        KNOWN,
+        _known_by("key[:3] + key[4:]"),
     ),
     Fault(
         "1.0 is looked up as 1",

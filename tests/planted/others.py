@@ -1,6 +1,6 @@
-"""Faults of the lowerings for TensorFlow, MXNet and CuPy, whose sessions are their own; the CUDA text has another table.
+"""Faults of the lowerings for TensorFlow, MXNet and CuPy, whose sessions are their own.
 
-That one is tests/cuda_on_cpu/planted.py.
+Those of the CUDA text are in tests/cuda_on_cpu/planted.py.
 """
 
 from planted.fault import Fault
