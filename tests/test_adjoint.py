@@ -212,17 +212,18 @@ def test_what_is_not_finite_stays_in_its_receptive_field(case, operand, value, p
     stride, dilation, groups, lo, _ = case.geometry
     x, weight, y, bias = draws(case, "float64")
     geometry = (stride, dilation, groups, lo)
+    place = 0 if np.isnan(value) else -1  # the first of all, or the last
 
     def reached(function, arrays, *rest):
         """Which results have a term with the mark, counted on ones."""
         marked = [np.ones(a.shape) for a in arrays]
         marked[operand][...] = 0
-        marked[operand][(0,) * arrays[operand].ndim] = 1
+        marked[operand][(place,) * arrays[operand].ndim] = 1
         return function(*marked, *rest) > 0
 
     def ill(arrays):
         arrays = [a.copy() for a in arrays]
-        arrays[operand][(0,) * arrays[operand].ndim] = value
+        arrays[operand][(place,) * arrays[operand].ndim] = value
         return arrays
 
     arguments = words(case) | {"algorithm": algorithm}

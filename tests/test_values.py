@@ -135,7 +135,7 @@ def test_integers_are_exact_and_wrap_around(case, dtype, plain, library, algorit
 def test_what_is_not_finite_stays_in_its_receptive_field(case, value, plain, algorithm):
     x, weight, _ = case.arrays()
     marked = np.zeros(x.shape)
-    marked[..., *(0,) * case.rank] = 1
+    marked[..., *(0 if np.isnan(value) else -1,) * case.rank] = 1
     x[marked > 0] = value
     made = [plain.make(a) for a in (x, weight)]
     try:

@@ -103,14 +103,6 @@ FAULTS = (
         "tuple(range(plan.rank + 1)) if False else",
     ),
     Fault(
-        "a small integer's sum stays wide",
-        "strict",
-        "test_values.py -k integers",
-        FILE,
-        "self._round(nothing, a.dtype)",
-        "nothing",
-    ),
-    Fault(
         "zeros of a product, not of nothing",
         "numpy",
         "test_adjoint.py -k 'generic and not_finite'",

@@ -80,9 +80,7 @@ FAULTS = (
             "terms.append(_dot(weight, dx, 1, 1))",
             "terms.append(_dot(weight, x, 1, 1))",
         ),
-        ("blocks of channels in another order", BLOCKS, "(groups, outs // blocks)", "(outs // blocks, groups)")
-        if False
-        else (
+        (
             "blocks of channels at the side of the groups",
             BLOCKS,
             "moveaxis(y, 0, -2 if plan.channels_last else 2)",

@@ -8,7 +8,7 @@ FILE = "_plan.py"
 VALUES = "test_values.py -k both_layouts"
 BACK = "test_adjoint.py -k 'named and generic'"
 TILES = "test_tiles.py -k 'named or many_tiles'"
-SAYS = "test_values.py -k 'named and native and (pairs or output or crop or same)'"
+SAYS = "test_values.py -k 'named and native and (pairs or output or crop or same or append)'"
 
 FAULTS = (
     Fault(
@@ -113,16 +113,8 @@ FAULTS = (
     ),
     Fault(
         "output_padding as large as the stride",
-        "torch",
-        SAYS,
-        FILE,
-        "0 <= lo - hi < max(s, d)",
-        "0 <= lo - hi <= max(s, d)",
-    ),
-    Fault(
-        "output_padding above the stride by a dilation is not said",
-        "mxnet",
-        "test_values.py -k 'named and native'",
+        "numpy",
+        "test_plan.py",
         FILE,
         "0 <= lo - hi < max(s, d)",
         "0 <= lo - hi <= max(s, d)",
