@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import upconv
-from planted import FAULTS
+from planted import FAULTS, Fault
 
 PACKAGE = Path(upconv.__file__).parent
 
@@ -18,14 +18,24 @@ def once(library):
         pytest.skip("one table for all libraries: read in the session of numpy")
 
 
+def test_each_fault_can_be_planted_and_changes_the_program():
+    for fault in FAULTS:
+        broken, sound = fault.plant(PACKAGE), (PACKAGE / fault.file).read_text()
+        assert ast.dump(ast.parse(broken)) != ast.dump(ast.parse(sound)), fault
+
+
+def test_each_fault_names_tests_that_are_there():
+    for fault in FAULTS:
+        assert Path(__file__).with_name(fault.tests.split()[0]).is_file(), fault
+
+
 def test_each_fault_is_another():
-    most = Counter(fault[1:] for fault in FAULTS).most_common(1)
-    assert most[0][1] == 1, most
-    assert Counter((fault.library, fault.file, fault.breaks) for fault in FAULTS).most_common(1)[0][1] == 1
+    for kind in (lambda fault: fault[1:], lambda fault: (fault.library, fault.file, fault.breaks, fault.tests)):
+        (most,) = Counter(map(kind, FAULTS)).most_common(1)
+        assert most[1] == 1, most
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.breaks}")
-def test_a_fault_can_be_planted(fault):
-    text = fault.plant(PACKAGE)
-    assert ast.dump(ast.parse(text)) != ast.dump(ast.parse((PACKAGE / fault.file).read_text()))
-    assert Path(__file__).with_name(fault.tests.split()[0]).is_file()
+def test_a_text_that_is_gone_is_an_error():
+    fault = Fault("nothing", "numpy", "test_plan.py", "_plan.py", "the plan has no such line", "")
+    with pytest.raises(ValueError, match=r"nothing: its text stands 0 times in _plan.py, and 1 are meant"):
+        fault.plant(PACKAGE)
