@@ -92,7 +92,7 @@ FAULTS = (
             "self.xp.sum(self._wide(y), axis=over)",
             "self.xp.sum(y, axis=over)",
         )
-        for library in ("numpy", "torch", "jax", "tensorflow", "mxnet")
+        for library in ("numpy", "tensorflow", "mxnet")
     ),
     Fault(
         "the bias's derivative is that of the channels in front",
