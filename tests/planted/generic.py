@@ -83,16 +83,13 @@ FAULTS = (
         'if array is None or "float16" not in str(array.dtype):',
         'if array is None or "float16" != str(array.dtype).rpartition(".")[2]:',
     ),
-    *(
-        Fault(
-            f"the bias's derivative added in its own precision, {library}",
-            library,
-            "test_vjp.py -k halves",
-            FILE,
-            "self.xp.sum(self._wide(y), axis=over)",
-            "self.xp.sum(y, axis=over)",
-        )
-        for library in ("numpy", "tensorflow", "mxnet")
+    Fault(
+        "the bias's derivative added in its own precision",
+        "numpy",  # the others add halves in float32 unasked, on the machines where this was tried
+        "test_vjp.py -k halves",
+        FILE,
+        "self.xp.sum(self._wide(y), axis=over)",
+        "self.xp.sum(y, axis=over)",
     ),
     Fault(
         "the bias's derivative is that of the channels in front",

@@ -38,12 +38,6 @@ FAULTS = (
             "tf.transpose(weight, [*reversed(range(2, plan.rank + 2)), 1, 0])",
         ),
         (
-            "float16 added in float16",
-            "test_values.py -k 'halves and native'",
-            'HALVES = ("float16", "bfloat16")',
-            'HALVES = ("bfloat16",)',
-        ),
-        (
             "dilation is given to the op",
             "test_arguments.py -k algorithm",
             "    if max(plan.dilation) > 1:",
