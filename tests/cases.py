@@ -198,6 +198,14 @@ CASES = [
     ),
     # Where a fast way begins or ends.
     Case(
+        "crop-of-whole-inputs",
+        (1, 2, 5, 4),
+        (2, 3, 2, 3),
+        (5, 4),
+        (3, 5),
+        {"stride": (2, 3), "padding": ((5, 2), (4, 3))},
+    ),
+    Case(
         "append-a-stride",
         (1, 2, 3, 4),
         (2, 2, 2, 3),

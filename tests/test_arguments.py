@@ -77,6 +77,11 @@ GEOMETRY = [
         ValueError,
         r"must be an int or a \(lo, hi\) pair on each axis, got \(1, 1, 1\)",
     ),
+    (
+        {"padding": ((1, (2, 3)), 1)},
+        TypeError,
+        r"`padding` must be an int or a tuple of ints, got \(2, 3\) of type tuple",
+    ),
     ({"padding": ((1, 1), "same")}, ValueError, r"\(lo, hi\) pair on each axis, got 'same' on axis 1"),
     ({"padding": ((1, None), 1)}, ValueError, r"\(lo, hi\) pair on each axis, got \(1, None\) on axis 0"),
     ({"padding": 4}, ValueError, "`padding` leaves a size of -3 on axis 0: the output has 5 samples there before"),

@@ -78,6 +78,7 @@ def test_sizes_and_shapes():
         assert (plan.rank, plan.sample_shape, plan.image_shape) == (2, (6, *size), (4, *out))
         assert (last.sample_shape, last.image_shape) == ((*size, 6), (*out, 4))
         assert plan.weight_shape == last.weight_shape == (6, 2, *kernel)
+        assert all(type(n) is int for n in plan.weight_shape)
         assert plan.is_empty == (0 in size + out)
         assert plan == plan_of(axes) != last
         assert hash(plan) == hash(plan_of(axes))

@@ -152,7 +152,7 @@ FAULTS = (
         ),
         ("no bias for what takes nothing", BACK, "x[...] = 0 if bias is None else np", "x[...] = 0 if True else np"),
         ("what was cropped is what the last tile left", BACK, "        window[...] = 0\n", ""),
-        ("a half of the tiles is lost", THREADS, "            of.weight[...] += other\n", ""),
+        ("a half of the tiles is lost", "test_tiles.py -k two_threads", "            of.weight[...] += other\n", ""),
         (
             "an infinite weight is multiplied by zeros",
             f"test_adjoint.py {NOT_FINITE}",

@@ -186,12 +186,6 @@ FAULTS = (
             "and True",
         ),
         (
-            "subclasses are computed as tensors",
-            "test_torch.py -k 'subclasses and overlap_add'",
-            "type(array) in (torch.Tensor, torch.nn.Parameter)",
-            "isinstance(array, torch.Tensor)",
-        ),
-        (
             "halves are slow as float64 is",
             "test_torch_overlap_add.py -k layers_are_taken",
             "if x.dtype == torch.float64:",
