@@ -198,6 +198,14 @@ CASES = [
     ),
     # Where a fast way begins or ends.
     Case(
+        "stride-above-dilation",
+        (1, 2, 3, 4),
+        (2, 2, 3, 2),
+        (1, 0),
+        (12, 16),
+        {"stride": (5, 4), "dilation": (2, 3), "padding": ((1, 2), (0, 0))},
+    ),
+    Case(
         "crop-of-whole-inputs",
         (1, 2, 5, 4),
         (2, 3, 2, 3),
