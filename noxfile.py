@@ -1,7 +1,8 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
 `nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s fuzz` draws 100,000 cases;
-`nox -s cubins` compiles the CUDA text for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
+`nox -s mutants` plants faults that the tests must see, and `nox -s mutation` very many small ones; `nox -s cubins`
+compiles the CUDA text for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
 import os
@@ -96,6 +97,10 @@ for name in LIBRARIES:
     nox.session(lambda session, name=name: tests(session, name), name=f"tests-{name}")
 
 
+# Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
+CUPY = ("numpy", "ml_dtypes", "cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
+
+
 @nox.session(name="tests-mxnet", python="3.11")
 def tests_mxnet(session):
     """MXNet's last release wants the last Python with distutils."""
@@ -124,14 +129,10 @@ for name in FUZZ:
     nox.session(call, name=f"fuzz-{name}", default=False, python=python)
 
 
-# Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
-CUPY = ("cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
-
-
 @nox.session(name="tests-cupy")
 def tests_cupy(session):
     """No GPU is needed: the CUDA text runs on the CPU, and each specialisation is compiled for one of the chips."""
-    install(session, "", *TEST, "numpy", "ml_dtypes", *CUPY)
+    install(session, "", *TEST, *CUPY)
     session.run(*PYTEST, "--library", "cupy", *session.posargs)
 
 
@@ -183,6 +184,41 @@ def tests_pythons(session):
     session.install(*PINS, *TEST, "threadpoolctl", "ml_dtypes", "array-api-strict", "scipy", ".[numpy]")
     for library in ("numpy", "strict"):
         session.run(*PYTEST, "--library", library, *session.posargs)
+
+
+# What an environment can hold beside each other, for the planted faults.
+TOGETHER = {
+    "numpy torch jax strict dask": ("numba,torch,jax,strict,dask,scipy", *TEST, "ml_dtypes"),
+    "tensorflow": ("tensorflow", *TEST, "ml_dtypes"),
+    "mxnet": None,
+    "cupy": ("", *TEST, *CUPY),
+}
+
+
+@nox.session(python="3.11", default=False)
+@nox.parametrize("libraries", list(TOGETHER), ids=[name.split()[0] for name in TOGETHER])
+def mutants(session, libraries):
+    """Plant faults in a copy of the package, one at a time: the tests must see each. Words after -- choose some."""
+    if libraries == "mxnet":
+        install_tests(session, libraries)
+    else:
+        install(session, *TOGETHER[libraries])
+    which = [word for name in libraries.split() for word in ("--library", name)]
+    session.run("python", "tests/planted", *which, *session.posargs, env=QUICK_XLA)
+
+
+EXPLAINED = 12  # mutants that survive because they mean the same
+
+
+@nox.session(python="3.11", default=False)
+def mutation(session):
+    """Change the plan and the arguments in every way that mutmut knows; docs/mutants.md explains what survives."""
+    session.install(*PINS, *TEST, "numpy", "mutmut==3.8.1", ".")
+    session.run("python", "-m", "mutmut", "run", *session.posargs)
+    survivors = session.run("python", "-m", "mutmut", "results", silent=True)
+    print(survivors)
+    if survivors.count(": survived") > EXPLAINED:
+        session.error(f"more mutants survive than the {EXPLAINED} that docs/mutants.md explains")
 
 
 @nox.session(default=False)

@@ -4,6 +4,19 @@ import numpy as np
 
 X, W = (2, 4, 3, 5), (4, 2, 3, 2)
 
+
+class Yes:
+    """A bool of a library that lets it count: PyTorch's is an index."""
+
+    dtype = "bool"
+
+    def __index__(self):
+        return 1
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
 SHAPES = [
     ({"weight": (4, 2)}, ValueError, r"`weight` must have at least 3 axes, \(C_in, C_out/groups, \*kernel\); got 2"),
     ({"weight": (4,)}, ValueError, "`weight` must have at least 3 axes"),
@@ -28,6 +41,8 @@ GEOMETRY = [
     ({"stride": True}, TypeError, "`stride` must be an int or a tuple of ints, got True of type bool"),
     ({"stride": (1, True)}, TypeError, "`stride` must be an int or a tuple of ints, got True of type bool"),
     ({"stride": np.True_}, TypeError, "`stride` must be an int or a tuple of ints"),
+    ({"stride": Yes()}, TypeError, "`stride` must be an int or a tuple of ints"),
+    ({"stride": ENDLESS}, TypeError, r"`stride` must be an int or a tuple of ints, got \[\[...\]\] of type list"),
     ({"stride": np.ones(2)}, TypeError, "`stride` must be an int or a tuple of ints"),
     ({"stride": "two"}, TypeError, "`stride` must be an int or a tuple of ints, got 'two' of type str"),
     ({"stride": None}, TypeError, "`stride` must be an int or a tuple of ints, got None"),
@@ -51,6 +66,7 @@ GEOMETRY = [
         ValueError,
         r"must be an int or a \(lo, hi\) pair on each axis, got \(1, 1, 1\)",
     ),
+    ({"padding": ((1, (2, 3)), 1)}, TypeError, r"`padding` must be an int .*, got \(2, 3\) of type tuple"),
     ({"padding": ((1, 1), "same")}, ValueError, r"\(lo, hi\) pair on each axis, got 'same' on axis 1"),
     ({"padding": ((1, None), 1)}, ValueError, r"\(lo, hi\) pair on each axis, got \(1, None\) on axis 0"),
     ({"padding": 4}, ValueError, "`padding` leaves a size of -3 on axis 0: the output has 5 samples there before"),

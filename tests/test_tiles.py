@@ -54,6 +54,15 @@ def test_the_ways_back(small_tiles, plain, case):
     test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float32"), case, "float32")
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.name in ("pairs", "groups", "3d-dilated")], ids=str)
+def test_two_threads_with_a_weight_each(small_tiles, plain, case, monkeypatch):
+    """As where there are fewer tiles of channels than cores: each thread adds to its own, and then both are added."""
+    from upconv._lower._numpy import _columns
+
+    monkeypatch.setattr(_columns, "cores", lambda: 1000)
+    test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float64"), case)
+
+
 def test_halves_are_added_wide_over_many_tiles(small_tiles, plain):
     """8192 products of one: a sum kept in float16 between tiles stops at 2048."""
     x, y = (plain.make(np.ones(shape, "float16")) for shape in ((2, 1, 64, 64), (2, 1, 64, 64)))

@@ -1,0 +1,140 @@
+"""Faults of JAX's lowerings: XLA's own calls, the columns, and the rules of their derivatives."""
+
+from planted.fault import Fault
+
+__all__ = ["FAULTS"]
+
+FOLDER = "_lower/_jax"
+SOME = "(pairs or groups or dilation)"
+VALUES = f"test_values.py -k 'both_layouts and {SOME}'"
+RULES = "test_jax.py -k 'both_orders'"
+BLOCKS = "test_jax.py -k blocks_of_channels"
+
+
+def _faults(file, *rows):
+    return (Fault(breaks, "jax", tests, f"{FOLDER}/{file}.py", *texts) for breaks, tests, *texts in rows)
+
+
+FAULTS = (
+    *_faults(
+        "_shared",
+        ("crops change places", VALUES, "(n - lo, n - hi) for", "(n - hi, n - lo) for"),
+        (
+            "halves added in their own precision",
+            "test_values.py -k 'halves and (native or lhs)'",
+            "jnp.float32 if _half(x) else None",
+            "None",
+        ),
+        (
+            "halves added in their own precision on the way back",
+            "test_adjoint.py -k halves",
+            "return array.astype(jnp.float32) if _half(array) else array",
+            "return array",
+        ),
+        ("no bias", VALUES, "    if bias is not None:", "    if False:"),
+        (
+            "integers are differentiated",
+            "test_adjoint.py -k integers",
+            "not jnp.issubdtype(x.dtype, jnp.inexact)",
+            "False",
+        ),
+    ),
+    *_faults(
+        "lhs_dilation",
+        ("the kernel is flipped", VALUES, "weight = jnp.flip(weight, range(2, weight.ndim))\n    ", ""),
+        ("one axis of the kernel is flipped", VALUES, "range(2, weight.ndim))", "range(3, weight.ndim))"),
+        (
+            "channels stay in their groups",
+            VALUES,
+            "jnp.moveaxis(weight, 0, 1).reshape(-1,",
+            "weight.reshape(-1,",
+        ),
+    ),
+    *_faults(
+        "native",
+        ("groups are given to the op", "test_arguments.py -k algorithm", "    if plan.groups > 1:", "    if False:"),
+        (
+            "one of two tangents is lost",
+            RULES,
+            "return _with_columns(plan, x, weight), sum(terms[1:], terms[0])",
+            "return _with_columns(plan, x, weight), terms[0]",
+        ),
+        (
+            "the weight's tangent is the weight",
+            RULES,
+            "by_columns(plan, wide(x), wide(dweight))",
+            "by_columns(plan, wide(x), wide(weight))",
+        ),
+    ),
+    *_faults(
+        "_columns",
+        (
+            "one of two tangents of a product is lost",
+            RULES,
+            "return _product(weight, x), sum(terms[1:], terms[0])",
+            "return _product(weight, x), terms[0]",
+        ),
+        (
+            "the product's tangent by x is that of the weight",
+            RULES,
+            "terms.append(_dot(weight, dx, 1, 1))",
+            "terms.append(_dot(weight, x, 1, 1))",
+        ),
+        (
+            "blocks of channels at the side of the groups",
+            BLOCKS,
+            "moveaxis(y, 0, -2 if plan.channels_last else 2)",
+            "moveaxis(y, 0, -1 if plan.channels_last else 1)",
+        ),
+        (
+            "the first block of the weight in all",
+            BLOCKS,
+            "jnp.moveaxis(weight, 2, 0).reshape(blocks, -1)",
+            "jnp.stack([weight[:, :, 0]] * blocks).reshape(blocks, -1)",
+        ),
+        (
+            "a depthwise product with the next channel",
+            VALUES.replace("groups", "depthwise"),
+            "jnp.moveaxis(x[:, :, 0], 0, 1)",
+            "jnp.moveaxis(jnp.roll(x[:, :, 0], 1, 1), 0, 1)",
+        ),
+    ),
+    *_faults(
+        "_phases",
+        (
+            "axes interleaved in each other's order",
+            VALUES,
+            "axes = [n for axis in range(rank) for n in (3 + rank + axis, 2 + axis)]",
+            "axes = [n for axis in range(rank) for n in (3 + rank + axis, 1 + rank - axis)]",
+        ),
+        (
+            "windows without their shift",
+            VALUES,
+            "slice(run.start + run.shift, run.stop + run.shift)",
+            "slice(run.start, run.stop)",
+        ),
+        ("zeros between the taps of every axis", VALUES, "(d - 1) * (n == axis)", "(d - 1) * (n >= axis)"),
+        (
+            "taps spread, and phases not",
+            VALUES,
+            "slice(r.phase, r.phase + (r.taps - 1) * d + 1)",
+            "slice(r.phase, r.phase + r.taps)",
+        ),
+        (
+            "a run that ends one input early",
+            VALUES,
+            "max(start, min(i, q - shift))",
+            "max(start, min(i, q - shift - 1))",
+        ),
+    ),
+    *_faults(
+        "overlap_add",
+        (
+            "'auto' takes it at stride 1",
+            "test_jax.py -k auto_leaves",
+            "if max(plan.stride) == 1 and",
+            "if max(plan.stride) == 0 and",
+        ),
+        ("'auto' takes it in many blocks", "test_jax.py -k auto_leaves", "if blocks > BLOCKS:", "if False:"),
+    ),
+)

@@ -1,0 +1,195 @@
+"""Faults of PyTorch's lowerings: its own op, the tiles, and their derivatives."""
+
+from planted.fault import Fault
+
+__all__ = ["FAULTS"]
+
+FOLDER = "_lower/_torch"
+NATIVE = "test_values.py -k 'both_layouts and native'"
+OVERLAP_ADD = "test_values.py -k 'both_layouts and overlap_add'"
+BACK = "test_adjoint.py -k 'named and native'"
+TILES = "test_torch_overlap_add.py -k 'many_tiles or side_by_side'"
+LAYERS = "test_torch_overlap_add.py -k 'derivatives or looks_on'"
+SUBSET = "test_torch.py -k 'subset and overlap_add'"
+
+
+def _faults(file, *rows):
+    return (Fault(breaks, "torch", tests, f"{FOLDER}/{file}.py", *texts) for breaks, tests, *texts in rows)
+
+
+FAULTS = (
+    *_faults(
+        "_own",
+        (
+            "float16 added in float16 by the op",
+            "test_values.py -k 'halves and native'",
+            'if dtype in WIDENED and x.device.type == "cpu":',
+            "if dtype is torch.bfloat16:",
+        ),
+        (
+            "an empty image is given to the op",
+            "test_values.py -k 'named and no-'",
+            "    if plan.is_empty:",
+            "    if False:",
+        ),
+        (
+            "no bias where the op's result is cropped",
+            NATIVE,
+            "y = y.clone() if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)",
+            "y = y.clone()",
+        ),
+        (
+            "what is appended has no bias",
+            NATIVE,
+            "inside = None if said.remains else bias",
+            "inside, bias = bias, None",
+        ),
+        (
+            "the op's result is cropped at its front alone",
+            NATIVE,
+            "y = y.narrow(axis, front, n)",
+            "y = y.narrow(axis, 0, n)",
+        ),
+        (
+            "zeros appended to each other's axes",
+            NATIVE,
+            "tuple(chain.from_iterable(reversed(grow)))",
+            "tuple(chain.from_iterable(grow))",
+        ),
+        (
+            "zeros of the convolution on each other's axes",
+            BACK,
+            "tuple(chain.from_iterable(reversed(said.crop)))",
+            "tuple(chain.from_iterable(said.crop))",
+        ),
+        (
+            "the convolution keeps windows behind the last",
+            BACK,
+            "if any(op >= s for op, s in zip(said.output_padding, plan.stride, strict=True)):",
+            "if False:",
+        ),
+        (
+            "a crop alone keeps the whole result alive",
+            "test_contract.py -k memory",
+            "y = y.clone() if bias is None",
+            "y = y if bias is None",
+        ),
+        (
+            "the weight's gradient takes complex numbers",
+            "test_adjoint.py -k complex",
+            "real = x.dtype in FLOATING and not x.dtype.is_complex",
+            "real = x.dtype in FLOATING",
+        ),
+    ),
+    *_faults(
+        "_scatter",
+        (
+            "float16 added in float16 in tiles",
+            "test_values.py -k 'halves and overlap_add'",
+            "work = torch.float32 if x.dtype in WIDENED else x.dtype",
+            "work = x.dtype",
+        ),
+        (
+            "sums begin without the bias",
+            OVERLAP_ADD,
+            "sums.zero_() if fill is None else sums.copy_(fill)",
+            "sums.zero_()",
+        ),
+        (
+            "no bias where there is nothing to add",
+            OVERLAP_ADD,
+            "                made += fill",
+            "                made += 0",
+        ),
+        (
+            "the cell that is cut short is not written",
+            OVERLAP_ADD,
+            "[(0, n // s, s), (n // s, 1, n % s)]",
+            "[(0, n // s, s)]",
+        ),
+        (
+            "the weight of the first channels in every tile",
+            TILES,
+            "weight[tile.groups, :, tile.channels],",
+            "weight[tile.groups, :, : tile.lengths[2]],",
+        ),
+        (
+            "the bias of the first channels in every tile",
+            TILES,
+            "bias[tile.groups, tile.channels],",
+            "bias[tile.groups, : tile.lengths[2]],",
+        ),
+        (
+            "images side by side in their channels' order",
+            TILES,
+            "block.permute(1, 2, 0, *range(3, block.ndim)).reshape",
+            "block.transpose(0, 1).reshape",
+        ),
+    ),
+    *_faults(
+        "_schedule",
+        (
+            "a step adds the rows of the one before",
+            TILES,
+            "start - first, *(run.start for run in others))",
+            "0, *(run.start for run in others))",
+        ),
+        (
+            "windows without their shift",
+            OVERLAP_ADD,
+            "*(run.start + run.shift for run in axes))",
+            "*(run.start for run in axes))",
+        ),
+        (
+            "phases side by side, whatever the dilation",
+            OVERLAP_ADD,
+            "*map(mul, phases.stride[2:], dilation),",
+            "*phases.stride[2 : rank + 2],",
+        ),
+        (
+            "a run that ends one tap late",
+            OVERLAP_ADD,
+            "behind = min(k, -((-lo - (shift + 1) * s) // d))",
+            "behind = min(k, -((-lo - (shift + 1) * s) // d) + 1)",
+        ),
+        (
+            "the first tap of the first run is lost",
+            OVERLAP_ADD,
+            "tap = max(0, -((-lo - (1 - i) * s) // d))",
+            "tap = max(0, 1 - ((-lo - (1 - i) * s) // d))",
+        ),
+    ),
+    *_faults(
+        "_tiles",
+        (
+            "a half of a half begins with the image",
+            TILES,
+            "slice(inputs[axis].start + taken.start, inputs[axis].start + taken.stop)",
+            "taken",
+        ),
+        ("cropped columns are taken for phases", OVERLAP_ADD, " and not any(plan.lo) and", " and"),
+        ("dilated columns are taken for phases", OVERLAP_ADD, " and set(plan.dilation) == {1}", ""),
+    ),
+    *_faults(
+        "overlap_add",
+        ("no gradient is recorded", SUBSET, "return torch.is_grad_enabled() and any(", "return False and any("),
+        (
+            "the bias's gradient where channels are last",
+            "test_torch.py -k 'derivatives_in_both and channels-last and overlap_add'",
+            "image.ndim - 1 if plan.channels_last else 1",
+            "1",
+        ),
+        (
+            "tangents are lost",
+            "test_torch.py -k 'derivatives_in_both and 1d and overlap_add'",
+            "and torch.autograd.forward_ad._current_level < 0",
+            "and True",
+        ),
+        (
+            "halves are slow as float64 is",
+            "test_torch_overlap_add.py -k layers_are_taken",
+            "if x.dtype == torch.float64:",
+            "if x.dtype != torch.float64:",
+        ),
+    ),
+)
