@@ -30,5 +30,6 @@ def raises():
             continue  # refusals there are words, which one of these raises
         for node in nodes:
             helps = isinstance(node, ast.Call) and getattr(node.func, "id", "").startswith(("_refuse", "refuse"))
-            if helps or isinstance(node, ast.Raise):
+            # What was raised in a thread, and is handed on, was made elsewhere.
+            if helps or (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)):
                 yield str(path), node.lineno, node.end_lineno, ast.get_source_segment(source, node)

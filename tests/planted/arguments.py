@@ -139,7 +139,7 @@ FAULTS = (
         "and x_shape[0] != y_shape[0])",
         "and False)",
     ),
-    Fault("sizes beyond 64 bits", "numpy", TEXTS, "_geometry.py", "if elements > MAX_ELEMENTS:", "if False:"),
+    Fault("sizes beyond 64 bits", "numpy", TEXTS, "_geometry.py", "if prod(shape) > MAX_ELEMENTS:", "if False:"),
     Fault(
         "another rank than the name says",
         "numpy",

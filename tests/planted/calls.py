@@ -11,7 +11,7 @@ LINEAR = "test_linear.py"
 
 
 def _known_by(key):
-    get, keep = f"    plan = _PLANS.get({key})\n", f"        _keep(_PLANS, {key}, plan)"
+    get, keep = f"    plan = _PLANS.get({key})\n", f"        remember(_PLANS, {key}, plan)"
     return f"{get}    if plan is None:\n        plan = make(*key[1:])\n{keep}"
 
 

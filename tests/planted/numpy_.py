@@ -11,6 +11,7 @@ HALVES = "test_values.py -k halves"
 TILES = "test_tiles.py -k 'named or many_tiles'"
 TILES_BACK = "test_tiles.py -k ways_back"
 NOT_FINITE = "-k not_finite"
+DIRECT = "test_direct.py -k 'named or way_back'"
 FFT = "test_fft.py -k many_blocks"
 THREADS = "test_threads.py"
 
@@ -200,12 +201,55 @@ FAULTS = (
             "if False:",
         ),
         ("groups share a bias", VALUES, "by_channel += of.bias[group][:, None]", "by_channel += of.bias[0][:, None]"),
-        ("phases in the order of taps", VALUES, "key=lambda a: a * d % s)", "key=lambda a: -a)"),
         (
             "a row of the next tile",
             TILES,
             "first, stop = max(0, front), min(plan.size[0], q + rows)",
             "first, stop = max(0, front), min(plan.size[0], q + rows - 1)",
+        ),
+    ),
+    *_faults(
+        "_phases",
+        ("phases in the order of taps", VALUES, "key=lambda a: a * d % s)", "key=lambda a: -a)"),
+    ),
+    *_faults(
+        "direct",
+        (
+            "what no tap reaches is left as it was by the compiled loops",
+            DIRECT,
+            "if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:",
+            "if False:",
+        ),
+        ("an infinite weight is compiled", "test_direct.py -k not_finite", "if not finite.all():", "if False:"),
+        ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
+        (
+            "a long kernel takes all memory",
+            "test_direct.py -k far",
+            "* x.dtype.itemsize > LONGEST:",
+            "* x.dtype.itemsize > LONGEST**2:",
+        ),
+    ),
+    *_faults(
+        "_tables",
+        ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
+        ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
+        ("samples of channels last are a pair", DIRECT, "index[-1] if y[-1] == 1 else 0", "index[-1]"),
+    ),
+    *_faults(
+        "_compiled",
+        ("the first piece of every image", DIRECT, "(top + line) % sizes.rows, (top", "line % sizes.rows, (top"),
+        (
+            "the rest of the pieces is left out",
+            DIRECT,
+            "height = min(sizes.lines, all_lines - top)",
+            "height = min(1, all_lines - top)",
+        ),
+        ("the bias of the first group", DIRECT, "= bias[group, rows", "= bias[0, rows"),
+        (
+            "what is kept of one phase alone is dropped",
+            DIRECT,
+            "for n in range(last, b):",
+            "for n in range(last, last):",
         ),
     ),
     *_faults(
@@ -225,8 +269,8 @@ FAULTS = (
         (
             "BLAS is left with one thread",
             THREADS,
-            "        finally:\n            self._set(self.before)\n",
-            "        finally:\n",
+            "            self._set(turn.before)\n",
+            "            pass\n",
         ),
         ("two threads share a buffer", THREADS, "_kept = local()", '_kept = type("Kept", (), {})()'),
     ),
