@@ -61,7 +61,8 @@ class Tables(NamedTuple):
     targets: Any  # the same in the output
 
 
-@lru_cache(maxsize=512)
+# Few are kept, because they may be a megabyte each.
+@lru_cache(maxsize=64)
 def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int) -> Tables:
     """The output from the input: the phases of one class have their terms in common.
 
@@ -89,7 +90,7 @@ def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], item
     return _tables(plan, batch, itemsize, ins, terms, rows, [_image(plan, x)], phases)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def backward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int) -> Tables:
     """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches."""
     ins, outs, taps = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.kernel)

@@ -35,6 +35,8 @@ LONGEST = 4 * TILE_BYTES
 MANY_WEIGHTS = 2**17
 # Input channels of a group, from which on a product of BLAS is as fast.
 MANY_CHANNELS = 128
+# Lines of all phases, whose places are worked out once for a geometry, 0.2 microseconds each.
+MANY_LINES = 2**16
 
 
 @lru_cache(maxsize=1)
@@ -54,8 +56,9 @@ def refusal(plan: Plan, x: Any) -> str:
     ours = lifted(plan)[0]
     if ours.far:
         return ours.far
-    least = [n - i + 1 for n, i in zip(grid_of(ours), ours.size, strict=True)]
-    if max(_planes(ours)) * prod(least) * x.dtype.itemsize > LONGEST:
+    # What one sample reaches, and on the last axis, which is divided, as much again of what its part overlaps.
+    *least, across = [n - i for n, i in zip(grid_of(ours), ours.size, strict=True)]
+    if max(_planes(ours)) * prod(n + 1 for n in least) * (2 * across + 1) * x.dtype.itemsize > LONGEST:
         return "a kernel so long that what it reaches from one sample is more than a thread keeps"
     return ""
 
@@ -67,6 +70,8 @@ def slow(plan: Plan, x: Any) -> str:
     ours = lifted(plan)[0]
     if ours.in_channels // ours.groups > MANY_CHANNELS:
         return "many input channels, for which a product of BLAS is as fast (dcgan-8: 82 ms, overlap_add 71)"
+    if prod(ours.stride) * prod(grid_of(ours)[:-1]) > MANY_LINES:
+        return "many phases of many lines, for which tables are made in Python first"
     if grid_of(ours) == ours.size and ours.in_channels > ours.groups:
         return "no two taps meet: there is nothing to add (unet-128: 18.6 ms, overlap_add 16.8)"
     return ""
