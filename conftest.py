@@ -106,6 +106,17 @@ def torch(library):
 
 
 @pytest.fixture
+def without_numba(library, monkeypatch):
+    """NumPy's lowerings as they are chosen where Numba is not installed."""
+    if library.name == "numpy":
+        from upconv import _dispatch
+        from upconv._lower._numpy import direct
+
+        monkeypatch.setattr(direct, "_missing", lambda: "a call without Numba")
+        monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
+
+
+@pytest.fixture
 def blas():
     """The library that NumPy multiplies with, told to take two threads."""
     control = pytest.importorskip("threadpoolctl").ThreadpoolController().select(user_api="blas")

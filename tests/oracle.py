@@ -38,11 +38,14 @@ def conv_weight(x, y, kernel, stride, dilation, groups, lo):
 
 def places(size, kernel, stride, dilation, lo, out):
     """Where each tap (a row) lays each sample (a column) in the flat output; the last place, -1, if that is cropped."""
-    grid = np.indices((*kernel, *size)).reshape(2, len(size), volume(kernel), volume(size))
-    flat, kept = np.zeros(grid.shape[2:], int), True
-    for a, p, s, d, front, n in zip(*grid, stride, dilation, lo, out, strict=True):
-        o = p * s + a * d - front
-        flat, kept = flat * n + o, kept & (o >= 0) & (o < n)
+    flat, kept = np.zeros((1, 1), int), np.ones((1, 1), bool)
+    for i, k, s, d, front, n in zip(size, kernel, stride, dilation, lo, out, strict=True):
+        places = [p * s + a * d - front for a in range(k) for p in range(i)]  # Python's integers, which know no end
+        inside = np.array([0 <= o < n for o in places], bool).reshape(k, 1, i)
+        o = np.array([o if 0 <= o < n else 0 for o in places], int).reshape(k, 1, i)
+        shape = len(flat) * k, flat.shape[1] * i
+        flat = (flat[:, None, :, None] * n + o).reshape(shape)
+        kept = (kept[:, None, :, None] & inside).reshape(shape)
     return np.where(kept, flat, -1)
 
 

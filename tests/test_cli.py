@@ -51,7 +51,7 @@ def save(tmp_path):
 
 
 @pytest.fixture
-def wrong(monkeypatch):
+def wrong(without_numba, monkeypatch):
     """Make NumPy's preferred lowering slightly wrong."""
     monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
     lowering = lowerings("numpy")["overlap_add"]
@@ -133,7 +133,7 @@ def test_check_prints_a_program_that_makes_the_wrong_call(capsys):
     assert capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("numpy_alone")
+@pytest.mark.usefixtures("numpy_alone", "without_numba")
 def test_a_lowering_that_raises_is_a_finding(save, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
     monkeypatch.setattr(lowerings("numpy")["overlap_add"], "conv_transpose", lambda *call: call.nothing)

@@ -103,6 +103,7 @@ def test_workspace_is_bounded(x, weight, stride):
     assert peak - y.nbytes < told < 32 << 20
 
 
+@pytest.mark.usefixtures("without_numba")
 def test_auto_never_takes_it(monkeypatch):
     from upconv import _dispatch
     from upconv._libraries import lowerings

@@ -15,7 +15,7 @@ WORDS = {"stride": (3, 2), "padding": ((1, 0), (2, 1))}
 
 
 @pytest.fixture(autouse=True)
-def threads(library, monkeypatch):
+def threads(library, without_numba, monkeypatch):
     """The module of threads, which wakes a second one however little there is to do."""
     if library.name != "numpy":
         pytest.skip(f"{library.name} has threads of its own")

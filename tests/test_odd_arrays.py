@@ -98,6 +98,8 @@ def draw(case):
 def test_numpys_memory(library, plain, algorithm, how, case, tmp_path):
     if library.name not in ("numpy", "strict", "dask"):
         pytest.skip(f"{library.name} copies what NumPy lays out")
+    if (library.name, how) == ("strict", "big-endian"):
+        pytest.skip("array-api-strict has no dtype for it")
     odd = [ODD[how](a, tmp_path) for a in draw(case)]
     before = [root(a).tobytes() for a in odd]
     # NumPy's own as they are: what makes its ordinary arrays would copy them.

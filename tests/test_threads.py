@@ -10,6 +10,8 @@ import pytest
 
 import upconv
 
+pytestmark = pytest.mark.usefixtures("without_numba")  # whose loops need no BLAS
+
 
 @pytest.fixture(autouse=True)
 def numpy_alone(library):
@@ -56,12 +58,13 @@ def test_it_is_put_back_after_an_error(blas, monkeypatch):
 
 
 def test_a_limit_that_is_set_holds(blas, monkeypatch):
+    from threadpoolctl import threadpool_limits
+
     from upconv._lower._numpy import _threads
 
     monkeypatch.setattr(_threads, "_ask", None)
-    blas.set_num_threads(1)
-    calls(*arrays())  # no pool is asked for
-    blas.set_num_threads(2)
+    with threadpool_limits(1, user_api="blas"):  # SciPy's too, which Numba loads
+        calls(*arrays())  # no pool is asked for
     with pytest.raises(TypeError):
         calls(*arrays())
 

@@ -77,6 +77,7 @@ def test_anything_legal(small_tiles, plain, case):
     test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float64"), case)
 
 
+@pytest.mark.usefixtures("without_numba")
 def test_many_tiles_are_the_one_tile(small_tiles, plain, request):
     case = next(case for case in CASES if case.name == "pairs")
     rng = np.random.default_rng(5)

@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
     from upconv._lower._contract import Lowering
 
-__all__ = [
-    "LIBRARIES",
-    "Library",
-    "dtype_name",
-    "itemsize",
-    "lowerings",
-    "owner",
-    "remember",
-    "remembers",
-]
+__all__ = ["LIBRARIES", "Library", "dtype_name", "itemsize", "lowerings", "owner", "remember", "remembers"]
 
 FLOATS = ("float32", "float64", "float16")
 COMPLEX = ("complex64", "complex128")

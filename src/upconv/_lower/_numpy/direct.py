@@ -19,7 +19,7 @@ import numpy as np
 
 from upconv._lower._numpy._columns import conv as conv_by_columns
 from upconv._lower._numpy._few import is_few
-from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
+from upconv._lower._numpy._grid import grid_of, halves, halves_of_input, work_dtype
 from upconv._lower._numpy._operands import Operands, grouped, lifted, operands
 from upconv._lower._numpy._phases import classes
 from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward
@@ -49,7 +49,7 @@ def refusal(plan: Plan, x: Any) -> str:
     """Take what it is compiled for, and what fits into a thread's memory."""
     if _missing():
         return _missing()
-    if x.dtype.name not in ("float32", "float64") or not x.dtype.isnative:
+    if x.dtype.name not in ("float32", "float64"):
         return f"{x.dtype}: it is compiled for float32 and float64"
     if plan.is_empty or not all(lifted(plan)[0].size):
         return "nothing to multiply"
@@ -91,7 +91,8 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Compute y from x and the weight."""
-    x = np.ascontiguousarray(x)
+    if not x.dtype.isnative:
+        return conv_transpose(plan, x.astype(work_dtype(x.dtype)), weight, bias).astype(x.dtype)
     y, of = operands(plan, x, weight, bias)
     if of is None:
         return y
@@ -103,7 +104,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Compute x from y and the weight."""
-    y = np.ascontiguousarray(y)
+    if not y.dtype.isnative:
+        return conv(plan, y.astype(work_dtype(y.dtype)), weight, bias).astype(y.dtype)
     x = np.empty((len(y), *plan.sample_shape), y.dtype)
     of = grouped(plan, x, weight, None, y)
     if of.x.size < x.size:
@@ -117,6 +119,10 @@ def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result
     # Not before it is needed: importing Numba takes half a second.
     from upconv._lower._numpy._compiled import direct, pack
 
+    given = np.asarray(given)
+    if not given.flags.c_contiguous:  # of what is cropped, no more than is taken
+        given = np.ascontiguousarray(of.x if way is forward else of.out)
+        of = of._replace(**{"x" if way is forward else "out": given})
     groups, ins, outs = of.weight.shape[:3]
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
     parts = [(part, _tables(way, part)) for part in _parts(way, of)]
