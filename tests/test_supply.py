@@ -69,7 +69,7 @@ MAKE = {
     "dask": "dask.array.from_array",
     "strict": "array_api_strict.asarray",
 }
-WATCHED = ("socket.", "subprocess.", "urllib.", "pickle.", "os.system", "os.exec", "os.posix_spawn")
+WATCHED = ("socket.", "subprocess.", "urllib.", "os.system", "os.exec", "os.posix_spawn")
 
 
 @pytest.mark.value
@@ -78,13 +78,15 @@ def test_neither_import_nor_call_asks_for_a_network_or_a_program(library):
     if library.name not in MAKE:
         pytest.skip("without a GPU a compiler stands in for one")
     module = MAKE[library.name].rpartition(".")[0]
+    # Dask names its tasks by what pickle makes of their functions.
+    watched = WATCHED if library.name == "dask" else (*WATCHED, "pickle.")
     code = f"""
 import sys, numpy, {module}
 sys.path.insert(0, {str(PACKAGE.parent)!r})
 x, weight = ({MAKE[library.name]}(numpy.ones(shape, "float32")) for shape in ((1, 2, 5, 4), (2, 3, 3, 2)))
 
 def report(event, arguments):
-    if event.startswith({WATCHED}):
+    if event.startswith({watched}):
         raise SystemExit(f"{{event}} {{arguments}}")
 
 sys.addaudithook(report)
