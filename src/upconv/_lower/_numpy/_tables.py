@@ -148,8 +148,9 @@ def _tables(
     lines, offsets = batch * prod(outer), [offset for _, offset, _ in terms]
     before, after = -(min(offsets) // pitch), -(-max(offsets) // pitch)
     most = max(1, TILE_BYTES // (planes * pitch * itemsize))
-    # Short pieces read the lines above them more often than they need to be.
-    height = -(-lines // max(-(-lines // most), min(PIECES, lines // 8), 1))
+    # Short pieces read the lines above them more often than they need to be; an odd one leaves a thread without work.
+    pieces = max(-(-lines // most), min(PIECES, lines // 8), 1)
+    height = -(-lines // (pieces + pieces % 2 if pieces > 1 else 1))
     plane = (before + height + after) * pitch
     blocks, of_block, packed = [], [], 0
     for begin, end, of_class in rows:

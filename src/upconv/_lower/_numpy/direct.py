@@ -140,7 +140,7 @@ def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result
     for part, tables in parts:
         views = (part.x, part.out) if way is forward else (part.out, part.x)
         ends = [_steps(view, whole, part) for view, whole in zip(views, (given, result), strict=True)]
-        for share in _shares(groups * tables.sizes.pieces, threads=cores() if of.is_much() else 1):
+        for share in _shares(groups * tables.sizes.pieces, threads=2 * cores() if of.is_much() else 1):
             task = (*share, tables, given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1])
             tasks.append(partial(direct, *task))
     side_by_side(tasks, wake=of.is_much())
