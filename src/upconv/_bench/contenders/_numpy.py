@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from importlib.util import find_spec
 from math import prod
 from typing import Any
 
@@ -22,7 +24,8 @@ class UpconvNumPy:
         pass  # the environment has told NumPy's BLAS
 
     def versions(self) -> dict[str, str]:
-        return {"upconv": upconv.__version__, "numpy": np.__version__}
+        numba = metadata.version("numba") if find_spec("numba") else "none"
+        return {"upconv": upconv.__version__, "numpy": np.__version__, "numba": numba}
 
     def prepare(self, task: Task) -> Call:
         x, weight, cotangent = task.values()
