@@ -3,6 +3,8 @@
 A session in which no value was compared fails, whatever was skipped: a library that was asked for is a library tested.
 """
 
+from importlib.util import find_spec
+
 import pytest
 
 
@@ -40,6 +42,12 @@ def pytest_configure(config):
     start(library)
 
 
+def taken(library, algorithm):
+    """An algorithm, to be passed over where what it is made with is not installed."""
+    missing = (library, algorithm) == ("numpy", "direct") and not find_spec("numba")
+    return pytest.param(algorithm, marks=pytest.mark.skip(reason="Numba is not installed")) if missing else algorithm
+
+
 def pytest_generate_tests(metafunc):
     from libraries import variants
     from upconv._libraries import LIBRARIES
@@ -51,7 +59,7 @@ def pytest_generate_tests(metafunc):
     if "algorithm" in metafunc.fixturenames and not any(
         "algorithm" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")
     ):
-        metafunc.parametrize("algorithm", row.algorithms)
+        metafunc.parametrize("algorithm", [taken(name, algorithm) for algorithm in row.algorithms])
     if "form" in metafunc.fixturenames:
         if name == "cupy":
             from cuda_on_cpu.forms import FORMS, title

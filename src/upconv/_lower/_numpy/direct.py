@@ -47,8 +47,6 @@ def _missing() -> str:
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take what it is compiled for, and what fits into a thread's memory."""
-    if _missing():
-        return _missing()
     if x.dtype.name not in ("float32", "float64"):
         return f"{x.dtype}: it is compiled for float32 and float64"
     if plan.is_empty or not all(lifted(plan)[0].size):
@@ -60,7 +58,7 @@ def refusal(plan: Plan, x: Any) -> str:
     *least, across = [n - i for n, i in zip(grid_of(ours), ours.size, strict=True)]
     if max(_planes(ours)) * prod(n + 1 for n in least) * (2 * across + 1) * x.dtype.itemsize > LONGEST:
         return "a kernel so long that what it reaches from one sample is more than a thread keeps"
-    return ""
+    return _missing()
 
 
 def slow(plan: Plan, x: Any) -> str:
