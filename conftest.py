@@ -4,6 +4,7 @@ A session in which no value was compared fails, whatever was skipped: a library 
 """
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def pytest_configure(config):
 
 def taken(library, algorithm):
     """An algorithm, to be passed over where what it is made with is not installed."""
-    missing = (library, algorithm) == ("numpy", "direct") and not find_spec("numba")
+    missing = library == "numpy" and algorithm in ("loops", "direct") and not find_spec("numba")
     return pytest.param(algorithm, marks=pytest.mark.skip(reason="Numba is not installed")) if missing else algorithm
 
 
@@ -117,11 +118,12 @@ def torch(library):
 def without_numba(library, monkeypatch):
     """NumPy's lowerings as they are chosen where Numba is not installed."""
     if library.name == "numpy":
-        from upconv import _dispatch
-        from upconv._lower._numpy import direct
+        from upconv import _calls
+        from upconv._lower._numpy import direct, loops
 
-        monkeypatch.setattr(direct, "_missing", lambda: "a call without Numba")
-        monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
+        for compiled in (direct, loops):
+            monkeypatch.setattr(compiled, "missing", lambda: "a call without Numba")
+        monkeypatch.setattr(_calls, "_CALLS", {})  # which remembers lowerings
 
 
 @pytest.fixture
@@ -131,9 +133,9 @@ def blas():
     with control.limit(limits=2):
         if {library.get_num_threads() for library in control.lib_controllers} != {2}:
             pytest.skip("BLAS takes one thread alone here")
-        # Not SciPy's, which Numba loads beside it.
+        # Not SciPy's, which Numba loads beside it; and the environment's folder may have any name.
         found = control.lib_controllers
-        yield next((library for library in found if "numpy" in library.filepath), found[0])
+        yield next((library for library in found if "numpy" in Path(library.filepath).parent.name), found[0])
 
 
 class Values:

@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib", reason="the demo draws with matplotlib")
 
 from PIL import Image
 
-from upconv import _dispatch
+from upconv import _calls
 from upconv.__main__ import main
 from upconv._cli import CommandError, check, demo, photo
 from upconv._cli.arrays import Arrays
@@ -53,7 +53,7 @@ def save(tmp_path):
 @pytest.fixture
 def wrong(without_numba, monkeypatch):
     """Make NumPy's preferred lowering slightly wrong."""
-    monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
+    monkeypatch.setattr(_calls, "_CALLS", {})  # which remembers lowerings
     lowering = lowerings("numpy")["overlap_add"]
     right = lowering.conv_transpose
 
@@ -135,7 +135,7 @@ def test_check_prints_a_program_that_makes_the_wrong_call(capsys):
 
 @pytest.mark.usefixtures("numpy_alone", "without_numba")
 def test_a_lowering_that_raises_is_a_finding(save, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_dispatch, "_CALLS", {})  # which remembers lowerings
+    monkeypatch.setattr(_calls, "_CALLS", {})  # which remembers lowerings
     monkeypatch.setattr(lowerings("numpy")["overlap_add"], "conv_transpose", lambda *call: call.nothing)
     assert main(["demo", save(), "--out", str(tmp_path / "out.png")]) == 1
     assert main(["check"]) == 1

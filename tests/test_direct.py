@@ -39,12 +39,12 @@ def compiled(library):
 @pytest.fixture(params=[1, 3000, 2**20], ids="{}-bytes".format)
 def pieces(request, compiled, monkeypatch):
     """Pieces of a size, on threads however little there is to do."""
-    from upconv._lower._numpy import _operands, _tables, direct
+    from upconv._lower._numpy import _operands, _pieces, _tables
 
     monkeypatch.setattr(_tables, "TILE_BYTES", request.param)
     monkeypatch.setattr(_operands, "THREADS", 0)
-    monkeypatch.setattr(direct, "LONGEST", max(20_000, 4 * request.param))
-    monkeypatch.setattr(direct, "MANY_WEIGHTS", request.param)
+    monkeypatch.setattr(_pieces, "LONGEST", max(20_000, 4 * request.param))
+    monkeypatch.setattr(_pieces, "MANY_WEIGHTS", request.param)
     for way in (_tables.forward, _tables.backward):
         way.cache_clear()
     yield
@@ -99,17 +99,17 @@ def test_what_is_not_finite_in_the_weight_is_left_to_columns(compiled, value):
 def test_without_numba(library, monkeypatch):
     if library.name != "numpy":
         pytest.skip("of NumPy")
-    from upconv._lower._numpy import direct
+    from upconv._lower._numpy._numba import missing
 
     x, weight = np.ones((2, 32, 24, 24), "float32"), np.ones((32, 24, 3, 5), "float32")
     monkeypatch.setitem(sys.modules, "numba", None)
-    direct._missing.cache_clear()
+    missing.cache_clear()
     try:
         assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "overlap_add"
         with refused(ValueError, "direct does not take a call without Numba, which is not installed"):
             upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
     finally:
-        direct._missing.cache_clear()
+        missing.cache_clear()
 
 
 def test_a_kernel_that_reaches_far_is_not_taken(compiled):

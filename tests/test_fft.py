@@ -105,14 +105,14 @@ def test_workspace_is_bounded(x, weight, stride):
 
 @pytest.mark.usefixtures("without_numba")
 def test_auto_never_takes_it(monkeypatch):
-    from upconv import _dispatch
+    from upconv import _calls
     from upconv._libraries import lowerings
 
     x, weight = np.ones((1, 1, 50_000)), np.ones((1, 1, 9000))
     assert upconv.explain(x, weight).algorithm == "overlap_add"
     told = "its error is relative to the largest sample, and one inf or NaN fills its block"
     assert told in upconv.explain(x, weight, algorithm="fft").reason
-    monkeypatch.setattr(_dispatch, "_CALLS", {})
+    monkeypatch.setattr(_calls, "_CALLS", {})
     monkeypatch.setattr(lowerings("numpy")["overlap_add"], "refusal", lambda plan, x: "anything")
     found = upconv.explain(x, weight)
     assert found.algorithm == "generic"

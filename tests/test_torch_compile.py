@@ -8,7 +8,7 @@ import pytest
 
 import upconv
 from cases import CASES, Case
-from upconv import _dispatch, _libraries
+from upconv import _calls, _dispatch, _libraries
 
 CHOSEN = [case for case in CASES if case.name in ("pairs", "pairs-negative", "groups", "1d", "3d-dilated")]
 PAIRS = next(case for case in CASES if case.name == "pairs")
@@ -24,7 +24,7 @@ def dynamo(torch):
     torch._dynamo.reset()
     for memory in (
         _dispatch._PLANS,
-        _dispatch._CALLS,
+        _calls._CALLS,
         _libraries._OWNERS,
         _libraries._LOWERINGS,
         _libraries._DTYPE_NAMES,

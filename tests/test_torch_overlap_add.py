@@ -12,7 +12,7 @@ import pytest
 import upconv
 from cases import CASES, Case
 from test_values import check, run
-from upconv import _dispatch, _libraries
+from upconv import _calls, _dispatch, _libraries
 
 # Where 'auto' takes the tiles: a kernel that is the stride, few output channels, float64.
 LAYERS = {
@@ -127,7 +127,7 @@ def test_whoever_looks_on_sees_the_op(layer, torch):
 
 def test_a_second_call_is_looked_up(torch, monkeypatch):
     made = []
-    monkeypatch.setattr(_dispatch, "_CALLS", {})
+    monkeypatch.setattr(_calls, "_CALLS", {})
     resolve = _dispatch.resolve
     monkeypatch.setattr(_dispatch, "resolve", lambda *words: made.append(words) or resolve(*words))
     x, weight = torch.ones(2, 3, 5, 4), torch.ones(3, 2, 2, 3)
@@ -172,7 +172,7 @@ def test_what_is_remembered_is_bounded(torch, monkeypatch):
     weight = torch.ones(1, 1, 3)
     for n in range(4, 20):
         upconv.conv_transpose1d(torch.ones(1, 1, n), weight)
-        assert len(_dispatch._CALLS) <= 5
+        assert len(_calls._CALLS) <= 5
         assert len(_dispatch._PLANS) <= 5
 
 

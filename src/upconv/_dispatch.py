@@ -6,9 +6,10 @@ import operator
 import sys
 
 from upconv._arguments import exact
+from upconv._calls import keep, key_of, known
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import Library, remember, remembers
-from upconv._operands import autocast, autocasts, common_library, look, no_autocast, of_base_class, refuse_algorithm
+from upconv._operands import autocast, autocasts, common_library, no_autocast, of_base_class, refuse_algorithm
 from upconv._plan import Plan
 from upconv._route import Route, route
 
@@ -30,9 +31,6 @@ __all__ = [
 ]
 
 _PLANS: dict[Any, Plan] = {}
-# What a transposed convolution came to: the second like it is looked up whole.
-_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
-_EXACT = frozenset((int, str, type(None)))
 
 
 def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
@@ -141,35 +139,28 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a transposed convolution and lower it."""
     words = (algorithm, *geometry)
-    seen = look(x, weight, bias) if _are_exact(words) else None
-    known = _CALLS.get((rank, seen, words)) if seen else None
-    if known:
-        lower, plan, batched = known
+    key = key_of("conv_transpose", rank, words, x, weight, bias)
+    found = known(key)
+    if found:
+        lower, plan, batched = found
         return lower(plan, x, weight, bias) if batched else _lower(lower, plan, batched, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, algorithm, *geometry)
-    library, plan, batched, found = resolve(rank, x, weight, bias, *words)
-    if seen:
-        remember(_CALLS, (rank, seen, words), (found.lower, plan, batched))
+    library, plan, batched, way = resolve(rank, x, weight, bias, *words)
+    keep(key, way.lower, plan, batched)
     x, weight, bias = of_base_class(library, x, weight, bias)
-    return _in_scope(library, x, _lower, found.lower, plan, batched, x, weight, bias)
-
-
-def _are_exact(words: tuple[Any, ...]) -> bool:
-    """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
-    if _EXACT.issuperset(map(type, words)):
-        return True
-    for word in words:  # noqa: SIM110  a generator takes a microsecond more
-        if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):
-            return False
-    return True
+    return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
 
 
 @_left_as_it_is
 def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve a convolution and lower it: its ``x`` is the plan's output."""
+    key = key_of("conv", rank, (algorithm, *geometry), x, weight, bias)
+    found = known(key)
+    if found:
+        return _lower(*found, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
@@ -177,40 +168,46 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *
     library = common_library(x, ("weight", weight), ("bias", bias))
     bias_shape = None if bias is None else tuple(bias.shape)
     plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
-    found = _route("conv", library, algorithm, plan, x)
+    way = _route("conv", library, algorithm, plan, x)
+    keep(key, way.lower, plan, batched)
     x, weight, bias = of_base_class(library, x, weight, bias)
-    return _in_scope(library, x, _lower, found.lower, plan, batched, x, weight, bias)
+    return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
 
 
 @_left_as_it_is
 def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
     """Resolve the correlation of two images that gives a weight, and lower it."""
+    key = key_of("conv_weight", None, (algorithm, *geometry), x, y, None)
+    found = known(key)
+    if found:
+        return _reduce(*found, x, y)
     if autocasts(x):
         arrays = autocast(x, y)
         with no_autocast(x):
             return run_conv_weight(*arrays, algorithm, *geometry)
     library = common_library(x, ("y", y))
     plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
-    found = _route("conv_weight", library, algorithm, plan, x)
+    way = _route("conv_weight", library, algorithm, plan, x)
+    keep(key, way.lower, plan, batched)
     x, y = of_base_class(library, x, y)
-    return _in_scope(library, x, _reduce, found.lower, plan, batched, x, y)
+    return _in_scope(library, x, _reduce, way.lower, plan, batched, x, y)
 
 
 @_left_as_it_is
 def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
     """Sum each channel of the plan's output: no library does this otherwise than the generic lowering."""
     library = common_library(y)
-    found = _route("conv_bias", library, "generic", plan, y)
+    way = _route("conv_bias", library, "generic", plan, y)
     (y,) = of_base_class(library, y)
-    return _in_scope(library, y, _reduce, found.lower, plan, batched, y)
+    return _in_scope(library, y, _reduce, way.lower, plan, batched, y)
 
 
 @_left_as_it_is
 def run_matrix(plan: Plan, weight: Any) -> Any:
     """Form the dense matrix of the plan and the weight: generic as well."""
     library = common_library(weight)
-    found = _route("matrix", library, "generic", plan, weight)
-    return _in_scope(library, weight, found.lower, plan, *of_base_class(library, weight))
+    way = _route("matrix", library, "generic", plan, weight)
+    return _in_scope(library, weight, way.lower, plan, *of_base_class(library, weight))
 
 
 def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:

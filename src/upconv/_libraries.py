@@ -50,7 +50,7 @@ LIBRARIES = (
         "numpy",
         module="numpy",
         array="ndarray",
-        algorithms=("direct", "sub_pixel", "overlap_add", "fft", "generic"),
+        algorithms=("loops", "direct", "sub_pixel", "overlap_add", "fft", "generic"),
         dtypes=(*FLOATS, "bfloat16", "longdouble", "clongdouble", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),
@@ -58,7 +58,7 @@ LIBRARIES = (
         "torch",
         module="torch",
         array="Tensor",
-        algorithms=("overlap_add", "native", "generic"),
+        algorithms=("direct", "overlap_add", "native", "generic"),
         # PyTorch has no matmul for uint16 to uint64.
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, "uint8"),
         tested="CI",

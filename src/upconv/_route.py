@@ -30,7 +30,8 @@ def route(verb: str, library: Library, algorithm: str, plan: Plan, x: Any) -> Ro
             lower = getattr(lowering, verb, None)
             refuse = getattr(lowering, f"refusal_{verb}", lowering.refusal)
             refusal = refuse(plan, x) if lower else f"{verb}: it computes transposed convolutions alone"
-            slow = "" if refusal or algorithm == name else getattr(lowering, "slow", _never)(plan, x)
+            ask = getattr(lowering, f"slow_{verb}", getattr(lowering, "slow", _never))
+            slow = "" if refusal or algorithm == name else ask(plan, x)
             if not refusal and not slow:
                 return Route(name, lowering, lower, refusals)
             refusals += (f"{name} does not take {refusal}" if refusal else f"{name} is slower {slow}",)

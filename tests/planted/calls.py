@@ -72,7 +72,7 @@ FAULTS = (
         "1.0 is looked up as 1",
         "numpy",
         REMEMBERED,
-        "_dispatch.py",
+        "_calls.py",
         "if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):",
         "if False:",
     ),

@@ -25,7 +25,7 @@ class Lowering(Protocol):
 
     And it may have ``slow(plan, x)``, which ends the sentence "it is slower": where a later lowering is faster, and by
     which figures, or keeps a promise that this one does not; the empty string elsewhere. It looks at shapes, dtype and
-    platform alone, and only 'auto' asks it.
+    platform alone, and only 'auto' asks it. ``slow_<verb>`` stands in for it where a verb has other figures.
 
     And ``LEAKS``, a dictionary: the verbs in which it multiplies by zeros of its own, and there the operands of which
     an inf or a NaN may leave its receptive field.

@@ -4,11 +4,12 @@ from array_api_compat import numpy as xp
 
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._numpy import direct, fft, overlap_add, sub_pixel
+from upconv._lower._numpy import direct, fft, loops, overlap_add, sub_pixel
 
 __all__ = ["LOWERINGS"]
 
 LOWERINGS: dict[str, Lowering] = {
+    "loops": loops,
     "direct": direct,
     "sub_pixel": sub_pixel,
     "overlap_add": overlap_add,

@@ -17,7 +17,7 @@ from upconv._lower._numpy._grid import grid_of, kept
 from upconv._lower._numpy._phases import classes
 from upconv._plan import Plan
 
-__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "backward", "forward"]
+__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "backward", "forward", "plain"]
 
 ROWS = 8  # that are computed side by side
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
@@ -61,6 +61,11 @@ class Tables(NamedTuple):
     targets: Any  # the same in the output
 
 
+def plain(tables: Tables) -> tuple[Any, ...]:
+    """Without the names: of a tuple that has them, Numba takes 5 microseconds to find out what it is."""
+    return (tuple(tables.sizes), *tables[1:])
+
+
 # Few are kept, because they may be a megabyte each.
 @lru_cache(maxsize=64)
 def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int) -> Tables:
@@ -91,8 +96,11 @@ def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], item
 
 
 @lru_cache(maxsize=64)
-def backward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int) -> Tables:
-    """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches."""
+def backward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int, beside: int = 0) -> Tables:
+    """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches.
+
+    For the weight from both, so many planes of x are laid out ``beside`` those of y.
+    """
     ins, outs, taps = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.kernel)
     axes = zip(plan.kernel, plan.dilation, plan.stride, strict=True)
     reached = product(*(sorted({a * d % s for a in range(k)}) for k, d, s in axes))
@@ -105,7 +113,7 @@ def backward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], ite
         terms.append((o * len(number) + number[residues], offset, o * taps + a))
     rows = [(0, len(terms), [[c, c, 0, c * outs * taps] for c in range(ins)])]
     phases = [_phase(plan, residues, y) for residues in number]
-    return _tables(plan, batch, itemsize, outs * len(number), terms, rows, phases, [_image(plan, x)])
+    return _tables(plan, batch, itemsize, outs * len(number), terms, rows, phases, [_image(plan, x)], beside)
 
 
 def _pitch(size: tuple[int, ...]) -> list[int]:
@@ -142,12 +150,20 @@ def _together(rows: list[list[int]]) -> list[list[int]]:
 
 
 def _tables(
-    plan: Plan, batch: int, itemsize: int, planes: int, terms: Any, rows: Any, sources: Any, targets: Any
+    plan: Plan,
+    batch: int,
+    itemsize: int,
+    planes: int,
+    terms: Any,
+    rows: Any,
+    sources: Any,
+    targets: Any,
+    beside: int = 0,
 ) -> Tables:
     *outer, pitch = grid_of(plan)
     lines, offsets = batch * prod(outer), [offset for _, offset, _ in terms]
     before, after = -(min(offsets) // pitch), -(-max(offsets) // pitch)
-    most = max(1, TILE_BYTES // (planes * pitch * itemsize))
+    most = max(1, TILE_BYTES // ((planes + beside) * pitch * itemsize))
     # Short pieces read the lines above them more often than they need to be; an odd one leaves a thread without work.
     pieces = max(-(-lines // most), min(PIECES, lines // 8), 1)
     height = -(-lines // (pieces + pieces % 2 if pieces > 1 else 1))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["buffer", "cores", "side_by_side"]
+__all__ = ["MOST_THREADS", "buffer", "cores", "side_by_side"]
 
 # Each thread has a tile of its own, and all of them are to stay below 32 MiB.
 MOST_THREADS = 4
@@ -128,10 +128,10 @@ def cores() -> int:
     return min(MOST_THREADS, max(_blas.threads(), default=1))
 
 
-def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool) -> None:
-    """Run all tasks on this thread, and where it is worth waking them and no other call has, on others."""
+def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool, most: int = MOST_THREADS) -> None:
+    """Run all tasks on this thread, and where it is worth waking them and no other call has, on some others."""
     left = deque(tasks)
-    threads = min(len(left), cores()) if wake else 1
+    threads = min(len(left), cores(), most) if wake else 1
     if threads < 2:
         _run(left)
         return

@@ -9,69 +9,95 @@ columns of overlap-add.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
-from importlib.util import find_spec
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from upconv._lower._numpy._columns import conv as conv_by_columns
+from upconv._lower._numpy._columns import conv_weight as conv_weight_by_columns
 from upconv._lower._numpy._few import is_few
-from upconv._lower._numpy._grid import grid_of, halves, halves_of_input, work_dtype
-from upconv._lower._numpy._operands import Operands, grouped, lifted, operands
+from upconv._lower._numpy._grid import grid_of, work_dtype
+from upconv._lower._numpy._numba import COMPILED, missing
+from upconv._lower._numpy._operands import grouped, lifted
 from upconv._lower._numpy._phases import classes
-from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward
-from upconv._lower._numpy._threads import cores, side_by_side
+from upconv._lower._numpy._pieces import correlate, is_too_long, kept_bytes, planes, run
+from upconv._lower._numpy._tables import backward, forward
+from upconv._lower._numpy._threads import MOST_THREADS
 from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
 
-__all__ = ["conv", "conv_transpose", "reason", "refusal", "slow", "workspace"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "fill",
+    "limits",
+    "reason",
+    "refusal",
+    "slow",
+    "slow_conv",
+    "slow_conv_weight",
+    "workspace",
+]
 
-# Of a thread: a line with all that the kernel reaches from it is divided where it is longer.
-LONGEST = 4 * TILE_BYTES
-# Weights, from which on it is worth waking a thread to lay them out.
-MANY_WEIGHTS = 2**17
-# Input channels of a group, from which on a product of BLAS is as fast.
+# Input channels of a group, from which on a product of BLAS may be as fast; and samples of x that make up for bringing
+# so many weights in order.
 MANY_CHANNELS = 128
+MANY_SAMPLES = 1024
 # Lines of all phases, whose places are worked out once for a geometry, 0.2 microseconds each.
 MANY_LINES = 2**16
 
 
-@lru_cache(maxsize=1)
-def _missing() -> str:
-    """Say what is missing to compile with."""
-    return "" if find_spec("numba") else "a call without Numba, which is not installed: pip install 'upconv[numba]'"
-
-
 def refusal(plan: Plan, x: Any) -> str:
     """Take what it is compiled for, and what fits into a thread's memory."""
-    if x.dtype.name not in ("float32", "float64"):
+    if x.dtype.name not in COMPILED:
         return f"{x.dtype}: it is compiled for float32 and float64"
+    return limits(plan, x.dtype.itemsize)
+
+
+def limits(plan: Plan, itemsize: int) -> str:
+    """Say what of a plan does not fit, or with what it cannot be compiled."""
     if plan.is_empty or not all(lifted(plan)[0].size):
         return "nothing to multiply"
     ours = lifted(plan)[0]
     if ours.far:
         return ours.far
-    # What one sample reaches, and on the last axis, which is divided, as much again of what its part overlaps.
-    *least, across = [n - i for n, i in zip(grid_of(ours), ours.size, strict=True)]
-    if max(_planes(ours)) * prod(n + 1 for n in least) * (2 * across + 1) * x.dtype.itemsize > LONGEST:
+    if is_too_long(ours, itemsize):
         return "a kernel so long that what it reaches from one sample is more than a thread keeps"
-    return _missing()
+    return missing()
 
 
 def slow(plan: Plan, x: Any) -> str:
     """Say where a product of BLAS, or a table, is faster, on two cores."""
     if is_few(plan, len(x)):
-        return "few numbers, which one look-up gives (tiny: 80 us, overlap_add 26)"
+        return "few numbers, which one look-up gives (tiny: 90 us, overlap_add 25)"
+    ours = lifted(plan)[0]
+    if ours.in_channels // ours.groups > MANY_CHANNELS and len(x) * prod(ours.size) < MANY_SAMPLES:
+        return "many weights for few samples, whose order takes as long (dcgan-4: 19 ms, overlap_add 14)"
+    return _slow_tables(ours)
+
+
+def slow_conv(plan: Plan, y: Any) -> str:
+    """Say where a product of BLAS is faster on the way back."""
     ours = lifted(plan)[0]
     if ours.in_channels // ours.groups > MANY_CHANNELS:
-        return "many input channels, for which a product of BLAS is as fast (dcgan-8: 82 ms, overlap_add 71)"
-    if prod(ours.stride) * prod(grid_of(ours)[:-1]) > MANY_LINES:
-        return "many phases of many lines, for which tables are made in Python first"
+        return "many input channels, for which a product of BLAS is as fast (stylegan-32: 134 ms, overlap_add 99)"
+    return _slow_tables(ours)
+
+
+def slow_conv_weight(plan: Plan, x: Any) -> str:
+    """Say where a product of BLAS gives the weight faster."""
+    ours = lifted(plan)[0]
     if grid_of(ours) == ours.size and ours.in_channels > ours.groups:
-        return "no two taps meet: there is nothing to add (unet-128: 18.6 ms, overlap_add 16.8)"
+        return "no two taps meet: there is nothing to gather (unet3d: 3.6 ms, overlap_add 3.3)"
+    return slow_conv(plan, x)
+
+
+def _slow_tables(plan: Plan) -> str:
+    if prod(plan.stride) * prod(grid_of(plan)[:-1]) > MANY_LINES:
+        return "many phases of many lines, for which tables are made in Python first"
     return ""
 
 
@@ -83,21 +109,26 @@ def reason(plan: Plan) -> str:
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The weight as it is read, and what is laid out for each thread."""
     ours = lifted(plan)[0]
-    image = max(_planes(ours)) * batch * prod(grid_of(ours)) * itemsize
-    return prod(plan.weight_shape) * itemsize + cores() * min(2 * image, LONGEST)
+    image = max(planes(ours)) * batch * prod(grid_of(ours)) * itemsize
+    return prod(plan.weight_shape) * itemsize + kept_bytes(image)
 
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Compute y from x and the weight."""
     if not x.dtype.isnative:
         return conv_transpose(plan, x.astype(work_dtype(x.dtype)), weight, bias).astype(x.dtype)
-    y, of = operands(plan, x, weight, bias)
-    if of is None:
-        return y
-    reached = sum(prod(run.phases for run in runs) for runs in classes(of.plan))
-    if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:
+    y = np.empty((len(x), *plan.image_shape), x.dtype)
+    fill(plan, x, weight, bias, y)
+    return y
+
+
+def fill(plan: Plan, x: Any, weight: Any, bias: Any, y: Any, *, most: int = MOST_THREADS) -> None:
+    """Fill y, from x and the weight."""
+    of = grouped(plan, np.asarray(x), weight, bias, y)
+    if not of.x.size or not _is_covered(of.plan):
         of.out[...] = of.background(of.plan.rank)
-    return y if _run(forward, of, x, of.bias, y) else overlap_add(plan, x, weight, bias)
+    if of.x.size and y.size and not run(forward, of, x, of.bias, y, most):
+        y[...] = overlap_add(plan, x, weight, bias)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
@@ -108,78 +139,22 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     of = grouped(plan, x, weight, None, y)
     if of.x.size < x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
-    fill = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
-    return x if not len(x) or _run(backward, of, y, fill, x) else conv_by_columns(plan, y, weight, bias)
+    background = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
+    return x if not len(x) or run(backward, of, y, background, x) else conv_by_columns(plan, y, weight, bias)
 
 
-def _run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any) -> bool:
-    """Fill the result, or return False where the weight is not finite."""
-    # Not before it is needed: importing Numba takes half a second.
-    from upconv._lower._numpy._compiled import direct, pack
-
-    given = np.asarray(given)
-    if not given.flags.c_contiguous:  # of what is cropped, no more than is taken
-        given = np.ascontiguousarray(of.x if way is forward else of.out)
-        of = of._replace(**{"x" if way is forward else "out": given})
-    groups, ins, outs = of.weight.shape[:3]
-    taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
-    parts = [(part, _tables(way, part)) for part in _parts(way, of)]
-    tables = parts[0][1]  # of which terms and rows are those of all
-    packed = np.empty((groups, tables.sizes.packed), taps.dtype)
-    shares = _shares(len(tables.blocks), threads=cores() if taps.size > MANY_WEIGHTS else 1)
-    finite: Any = np.empty((len(shares), 1), bool)
-    packs = zip(shares, finite, strict=True)
-    side_by_side([partial(pack, *s, tables, taps, packed, f) for s, f in packs], wake=len(shares) > 1)
-    if not finite.all():
-        return False
-    if bias is None:
-        bias = np.zeros((groups, outs if way is forward else ins), packed.dtype)
-    tasks = []
-    for part, tables in parts:
-        views = (part.x, part.out) if way is forward else (part.out, part.x)
-        ends = [_steps(view, whole, part) for view, whole in zip(views, (given, result), strict=True)]
-        for share in _shares(groups * tables.sizes.pieces, threads=2 * cores() if of.is_much() else 1):
-            task = (*share, tables, given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1])
-            tasks.append(partial(direct, *task))
-    side_by_side(tasks, wake=of.is_much())
-    return True
+def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
+    """Compute the weight from x and y."""
+    if not x.dtype.isnative:
+        work = work_dtype(x.dtype)
+        return conv_weight(plan, x.astype(work), y.astype(work)).astype(x.dtype)
+    weight = np.zeros(plan.weight_shape, x.dtype)
+    of = grouped(plan, x, weight, None, y)
+    return weight if not of.x.size or not y.size or correlate(of, x, y) else conv_weight_by_columns(plan, x, y)
 
 
-def _planes(plan: Plan) -> tuple[int, int]:
-    """Planes that are laid out on each way."""
-    phases = prod(map(min, plan.kernel, plan.stride))
-    return plan.in_channels // plan.groups, plan.out_channels // plan.groups * phases
-
-
-def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:
-    """Halves of lines that are longer than a thread keeps."""
-    plan, last = of.plan, of.plan.rank - 1
-    rows = prod(n - i + 1 for n, i in zip(grid_of(plan)[:-1], plan.size, strict=False))
-    longest = max(_planes(plan)) * rows * grid_of(plan)[last] * of.weight.itemsize
-    if longest <= LONGEST or plan.size[last] < 2 or plan.out[last] <= plan.stride[last]:
-        yield of
-    elif way is forward:
-        for half, inputs, outputs in halves(plan, last):
-            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs], out=of.out[..., outputs]))
-    else:
-        for half, inputs in halves_of_input(plan, last):
-            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs]))
-
-
-def _tables(way: Callable[..., Tables], of: Operands) -> Tables:
-    size = of.weight.itemsize
-    x, y = (tuple(step // size for step in view.strides[3:]) for view in (of.x, of.out))
-    return way(of.plan, len(of.x), x, y, size)
-
-
-def _steps(view: Any, whole: Any, of: Operands) -> Steps:
-    """Say how to go through an array; a phase of the output has every so many of its columns."""
-    size = whole.itemsize
-    image, group, channel, *_, column = (step // size for step in view.strides)
-    base = (view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // size
-    return Steps(image, group, channel, column * (of.plan.stride[-1] if view is of.out else 1), base)
-
-
-def _shares(n: int, *, threads: int) -> list[tuple[int, int]]:
-    threads = max(1, min(threads, n))
-    return [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
+@lru_cache(maxsize=512)
+def _is_covered(plan: Plan) -> bool:
+    """Whether some tap reaches each output."""
+    reached = sum(prod(run.phases for run in runs) for runs in classes(plan))
+    return reached == prod(plan.stride) and min(plan.lo + plan.hi) >= 0

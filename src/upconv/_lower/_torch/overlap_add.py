@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch._own import WIDENED, conv, conv_weight, derivatives
-from upconv._lower._torch._own import conv_transpose as own_op
+from upconv._lower._torch._eager import eagerly, is_watched
+from upconv._lower._torch._own import WIDENED, conv, conv_weight
 from upconv._lower._torch._own import refusal as own_refusal
 from upconv._lower._torch._scatter import scatter
 from upconv._lower._torch._schedule import additions, make_schedule
@@ -38,7 +38,7 @@ def refusal(plan: Plan, x: Any) -> str:
 
 def slow(plan: Plan, x: Any) -> str:
     """Say where PyTorch's own op is faster; every figure is of two cores."""
-    if _is_watched():
+    if is_watched():
         return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
     ins, outs, samples = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.size)
     columns = x.shape[0] * plan.out_channels * prod(plan.kernel) * samples
@@ -84,46 +84,4 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Compute y."""
-    if not _is_plain(x, weight, bias):
-        return own_op(plan, x, weight, bias)
-    if _wants_gradients(x, weight, bias):
-        return _ConvTranspose.apply(plan, x, weight, bias)
-    return scatter(plan, x, weight, bias)
-
-
-class _ConvTranspose(torch.autograd.Function):  # type: ignore[misc]
-    @staticmethod
-    def forward(ctx: Any, plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-        ctx.plan = plan
-        ctx.save_for_backward(x, weight)
-        return scatter(plan, x, weight, bias)
-
-    @staticmethod
-    def backward(ctx: Any, y: Any) -> Any:
-        (x, weight), (_, by_x, by_weight, by_bias) = ctx.saved_tensors, ctx.needs_input_grad
-        dx, dweight = derivatives(ctx.plan, x, weight, y, by_x=by_x, by_weight=by_weight)
-        return None, dx, dweight, _channels(ctx.plan, y) if by_bias else None
-
-
-def _channels(plan: Plan, image: Any) -> Any:
-    """The derivative by the bias: the sum of each channel."""
-    return image.sum([n for n in range(image.ndim) if n != (image.ndim - 1 if plan.channels_last else 1)])
-
-
-def _wants_gradients(*arrays: Any) -> bool:
-    return torch.is_grad_enabled() and any(array is not None and array.requires_grad for array in arrays)
-
-
-def _is_plain(*arrays: Any) -> bool:
-    """Whether nothing looks on, and no array is of a subclass, or without memory, or has a tangent."""
-    return (
-        not _is_watched()
-        and all(array is None or type(array) in (torch.Tensor, torch.nn.Parameter) for array in arrays)
-        and arrays[0].device.type == "cpu"
-        and torch.autograd.forward_ad._current_level < 0  # noqa: SLF001
-    )
-
-
-def _is_watched() -> bool:
-    """Whether a compiler traces, or `torch.func` transforms; PyTorch has no public word for the second."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+    return eagerly(scatter, plan, x, weight, bias)

@@ -1,0 +1,44 @@
+"""What calls came to: the second of its kind is looked up whole, because its checks may take longer than its sums."""
+
+from __future__ import annotations
+
+from upconv._libraries import remember
+from upconv._operands import look
+from upconv._plan import Plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["keep", "key_of", "known"]
+
+_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
+_EXACT = frozenset((int, str, type(None)))
+
+
+def key_of(verb: str, rank: int | None, words: tuple[Any, ...], *arrays: Any) -> tuple[Any, ...] | None:
+    """Return what a call has in common with all that come to the same; None for one that is to be looked at anew."""
+    seen = look(*arrays) if _are_exact(words) else None
+    return seen and (verb, rank, seen, words)
+
+
+def known(key: tuple[Any, ...] | None) -> tuple[Callable[..., Any], Plan, bool] | None:
+    """Return the function of the lowering, the plan, and whether there is a batch axis; None where it is not known."""
+    return _CALLS.get(key) if key else None
+
+
+def keep(key: tuple[Any, ...] | None, lower: Callable[..., Any], plan: Plan, batched: bool) -> None:
+    """Make it known."""
+    if key:
+        remember(_CALLS, key, (lower, plan, batched))
+
+
+def _are_exact(words: tuple[Any, ...]) -> bool:
+    """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
+    if _EXACT.issuperset(map(type, words)):
+        return True
+    for word in words:  # noqa: SIM110  a generator takes a microsecond more
+        if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):
+            return False
+    return True

@@ -1,0 +1,157 @@
+"""A call divided into what a thread keeps, and given to the compiled loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
+from upconv._lower._numpy._operands import Operands
+from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward, plain
+from upconv._lower._numpy._threads import MOST_THREADS, cores, side_by_side
+from upconv._plan import Plan
+
+__all__ = ["correlate", "is_too_long", "kept_bytes", "planes", "run"]
+
+# Of a thread: a line with all that the kernel reaches from it is divided where it is longer.
+LONGEST = 4 * TILE_BYTES
+# Pieces for each thread up to which each is a task: six in four tasks take a third longer. Of many, a task is several,
+# because to call a compiled function takes 15 microseconds.
+FEW_PIECES = 6
+# Weights, from which on it is worth waking a thread to lay them out.
+MANY_WEIGHTS = 2**17
+# Bytes of all weights that threads add up, one for each.
+WEIGHTS = 16 << 20
+
+
+def is_too_long(plan: Plan, itemsize: int) -> bool:
+    """Whether what one sample reaches is more than a thread keeps; on the last axis twice, where parts overlap."""
+    *least, across = [n - i for n, i in zip(grid_of(plan), plan.size, strict=True)]
+    return max(planes(plan)) * prod(n + 1 for n in least) * (2 * across + 1) * itemsize > LONGEST
+
+
+def kept_bytes(image: int) -> int:
+    """What all threads keep of an image of so many bytes."""
+    return cores() * min(2 * image, LONGEST)
+
+
+def correlate(of: Operands, x: Any, y: Any) -> bool:
+    """Fill the weight, or return False where a sample is not finite."""
+    from upconv._lower._numpy._correlation import correlation
+
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(of.x)
+        of = of._replace(x=x)
+    if not y.flags.c_contiguous:
+        y = np.ascontiguousarray(of.out)
+        of = of._replace(out=y)
+    groups, ins, outs = of.weight.shape[:3]
+    threads = min(cores(), max(1, WEIGHTS // of.weight.nbytes)) if of.is_much() else 1
+    totals = np.zeros((threads, groups, ins, outs * prod(of.plan.kernel)), x.dtype)
+    finite: Any = np.ones(threads, bool)
+    of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
+    for part in _parts(backward, of):
+        tables = _tables(backward, part, ins)
+        ends = [tuple(_steps(view, whole, part)) for view, whole in ((part.x, x), (part.out, y))]
+        arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
+        for n, share in enumerate(_shares(groups * tables.sizes.pieces, threads)):
+            of_thread[n].append(partial(correlation, *share, plain(tables), *arrays, totals[n], finite[n : n + 1]))
+    side_by_side([partial(_in_turn, tasks) for tasks in of_thread], wake=threads > 1)
+    of.weight[...] = totals.sum(axis=0).reshape(of.weight.shape)
+    return bool(finite.all())
+
+
+def _in_turn(tasks: list[Callable[[], None]]) -> None:
+    for task in tasks:
+        task()
+
+
+def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any, most: int = MOST_THREADS) -> bool:
+    """Fill the result, or return False where the weight is not finite."""
+    # Not before it is needed: importing Numba takes half a second.
+    from upconv._lower._numpy._compiled import direct, pack
+
+    given = np.asarray(given)
+    if not given.flags.c_contiguous:  # of what is cropped, no more than is taken
+        given = np.ascontiguousarray(of.x if way is forward else of.out)
+        of = of._replace(**{"x" if way is forward else "out": given})
+    groups, ins, outs = of.weight.shape[:3]
+    threads = min(most, cores())
+    taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
+    parts = [(part, _tables(way, part)) for part in _parts(way, of)]
+    tables = parts[0][1]  # of which terms and rows are those of all
+    packed = np.empty((groups, tables.sizes.packed), taps.dtype)
+    shares = _shares(len(tables.blocks), threads if taps.size > MANY_WEIGHTS else 1)
+    finite: Any = np.empty((len(shares), 1), bool)
+    packs = zip(shares, finite, strict=True)
+    side_by_side([partial(pack, *s, plain(tables), taps, packed, f) for s, f in packs], wake=len(shares) > 1, most=most)
+    if not finite.all():
+        return False
+    if bias is None:
+        bias = np.zeros((groups, outs if way is forward else ins), packed.dtype)
+    tasks = []
+    for part, tables in parts:
+        views = (part.x, part.out) if way is forward else (part.out, part.x)
+        ends = [tuple(_steps(view, whole, part)) for view, whole in zip(views, (given, result), strict=True)]
+        task = plain(tables), given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1]
+        pieces = groups * tables.sizes.pieces
+        several = pieces if pieces <= FEW_PIECES * threads else 2 * threads
+        share_of = _shares(pieces, several if of.is_much() and threads > 1 else 1)
+        tasks += [partial(direct, *share, *task) for share in share_of]
+    side_by_side(tasks, wake=of.is_much(), most=most)
+    return True
+
+
+def planes(plan: Plan) -> tuple[int, int]:
+    """Planes that are laid out on each way."""
+    phases = prod(map(min, plan.kernel, plan.stride))
+    return plan.in_channels // plan.groups, plan.out_channels // plan.groups * phases
+
+
+@lru_cache(maxsize=512)
+def _is_whole(plan: Plan, itemsize: int, longest: int) -> bool:
+    """Whether a thread keeps a line, or it cannot be divided."""
+    last = plan.rank - 1
+    rows = prod(n - i + 1 for n, i in zip(grid_of(plan)[:-1], plan.size, strict=False))
+    line = max(planes(plan)) * rows * grid_of(plan)[last] * itemsize
+    return line <= longest or plan.size[last] < 2 or plan.out[last] <= plan.stride[last]
+
+
+def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:
+    """Halves of lines that are longer than a thread keeps."""
+    plan, last = of.plan, of.plan.rank - 1
+    if _is_whole(plan, of.weight.itemsize, LONGEST):
+        yield of
+    elif way is forward:
+        for half, inputs, outputs in halves(plan, last):
+            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs], out=of.out[..., outputs]))
+    else:
+        for half, inputs in halves_of_input(plan, last):
+            yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs]))
+
+
+def _tables(way: Callable[..., Tables], of: Operands, *beside: int) -> Tables:
+    size = of.weight.itemsize
+    x, y = (tuple(step // size for step in view.strides[3:]) for view in (of.x, of.out))
+    return way(of.plan, len(of.x), x, y, size, *beside)
+
+
+def _steps(view: Any, whole: Any, of: Operands) -> Steps:
+    """Say how to go through an array; a phase of the output has every so many of its columns."""
+    size, strides = whole.itemsize, view.strides
+    column = strides[-1] // size * (of.plan.stride[-1] if view is of.out else 1)
+    base = 0 if view.size == whole.size else (_address(view) - _address(whole)) // size
+    return Steps(strides[0] // size, strides[1] // size, strides[2] // size, column, base)
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _shares(n: int, of: int) -> list[tuple[int, int]]:
+    of = max(1, min(of, n))
+    return [(n * k // of, n * (k + 1) // of) for k in range(of)]

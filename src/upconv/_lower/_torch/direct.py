@@ -1,0 +1,95 @@
+"""NumPy's direct convolution, which Numba compiles, on the memory of tensors: on a CPU the two libraries share it.
+
+PyTorch's own op has no fast path for float64, and leaves vectors half empty where there are few channels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from math import prod
+from typing import Any
+
+import torch
+
+from upconv._lower._torch._eager import eagerly, is_watched
+from upconv._lower._torch._own import WIDENED, conv, conv_weight
+from upconv._lower._torch._own import refusal as own_refusal
+from upconv._plan import Plan, make_plan
+
+__all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
+
+FLOATING = {torch.float32, torch.float64} | WIDENED
+LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
+
+
+def refusal(plan: Plan, x: Any) -> str:
+    """Refuse what is not on a CPU, what PyTorch's op does not take, which may stand in, and what does not fit."""
+    if x.device.type not in ("cpu", "meta"):
+        return f"an array on {x.device.type}: it is for a CPU"
+    refused = own_refusal(plan, x) if x.dtype in FLOATING else f"{x.dtype}: it is for real floating numbers"
+    if refused or is_watched():
+        return refused
+    if not find_spec("numba"):
+        return "a call without Numba, which is not installed: pip install 'upconv[numba]'"
+    from upconv._lower._numpy.direct import limits
+
+    return limits(plan, max(4, x.dtype.itemsize))
+
+
+def slow(plan: Plan, x: Any) -> str:
+    """Say where another is faster; every figure is of two cores."""
+    return ""
+
+
+def reason(plan: Plan) -> str:
+    """Say how."""
+    return "each phase a direct convolution of the input, compiled by Numba, on the memory of the tensors"
+
+
+def workspace(plan: Plan, batch: int, itemsize: int) -> int:
+    """What NumPy's takes; of halves all operands and the result in float32 too."""
+    from upconv._lower._numpy.direct import workspace as of_numpy
+
+    numbers = batch * (prod(plan.sample_shape) + prod(plan.image_shape)) + prod(plan.weight_shape)
+    return of_numpy(plan, batch, max(4, itemsize)) + (4 * numbers if itemsize < 4 else 0)
+
+
+def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    """Compute y."""
+    return eagerly(_fill, plan, x, weight, bias)
+
+
+def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    from upconv._lower._numpy.direct import fill
+
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    if (
+        not plan.channels_last
+        and x.ndim in formats
+        and not x.is_contiguous()
+        and x.is_contiguous(memory_format=formats[x.ndim])
+    ):
+        return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1)
+    work = torch.float32 if x.dtype in WIDENED else x.dtype
+    y = torch.empty((x.shape[0], *plan.image_shape), dtype=work)
+    x_, weight_, bias_ = (None if a is None else a.detach().resolve_neg().to(work).numpy() for a in (x, weight, bias))
+    fill(plan, x_, weight_, bias_, y.numpy(), most=torch.get_num_threads())
+    return y.to(x.dtype)
+
+
+@lru_cache(maxsize=512)
+def _last(plan: Plan) -> Plan:
+    """The plan with channels last."""
+    return make_plan(
+        in_channels=plan.in_channels,
+        out_channels=plan.out_channels,
+        groups=plan.groups,
+        size=plan.size,
+        kernel=plan.kernel,
+        stride=plan.stride,
+        dilation=plan.dilation,
+        out=plan.out,
+        lo=plan.lo,
+        channels_last=True,
+    )
