@@ -43,9 +43,13 @@ def pytest_configure(config):
     start(library)
 
 
+# What Numba compiles.
+COMPILED = {("numpy", "loops"), ("numpy", "direct"), ("torch", "direct")}
+
+
 def taken(library, algorithm):
     """An algorithm, to be passed over where what it is made with is not installed."""
-    missing = library == "numpy" and algorithm in ("loops", "direct") and not find_spec("numba")
+    missing = (library, algorithm) in COMPILED and not find_spec("numba")
     return pytest.param(algorithm, marks=pytest.mark.skip(reason="Numba is not installed")) if missing else algorithm
 
 

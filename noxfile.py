@@ -33,7 +33,7 @@ LIBRARIES = {
     # demo and check; pictures; bfloat16; a second library to mix with
     "numpy": ("numba,demo,plot,scipy", "ml_dtypes", "array-api-strict"),
     "strict": ("strict",),
-    "torch": ("torch,demo", "ml_dtypes"),  # bfloat16 in the dry run of benchmarks/gpu.py
+    "torch": ("torch,numba,demo", "ml_dtypes"),  # bfloat16 in the dry run of benchmarks/gpu.py
     "jax": ("jax,demo",),
     "tensorflow": ("tensorflow,demo",),
     "dask": ("dask",),

@@ -130,6 +130,8 @@ rng = numpy.random.default_rng(0)
 x, weight = rng.standard_normal((2, 3, 5, 40)), rng.standard_normal((3, 13, 3, 4))
 y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
 numpy.testing.assert_allclose(y, upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="generic"), atol=1e-12)
+found = [upconv.conv_weight(x, y, (3, 4), stride=(2, 3), algorithm=algorithm) for algorithm in ("direct", "generic")]
+numpy.testing.assert_allclose(*found, atol=1e-10)
 """
 
 

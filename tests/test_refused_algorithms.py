@@ -24,6 +24,9 @@ BITS = "numbers beyond 32 bits: "
 # Algorithm, call, text. A call is a legal one with what is changed: shapes, dtype, verb and words.
 ROWS = {
     "numpy": [
+        ("loops", LINE | {"dtype": "float16"}, "float16: it is compiled for float32 and float64"),
+        ("loops", FOUR, "4 spatial axes: its loops are 3 deep"),
+        ("loops", BEYOND, BITS),
         ("direct", LINE | {"dtype": "float16"}, "float16: it is compiled for float32 and float64"),
         ("direct", EMPTY | {"output_size": 0}, "nothing to multiply; use 'auto' or 'generic'"),
         ("direct", BOTH, WORDS),
@@ -36,6 +39,7 @@ ROWS = {
         ("fft", LINE | {"verb": "conv"}, "conv: it computes transposed convolutions alone"),
     ],
     "torch": [
+        ("direct", LINE | {"dtype": "complex64"}, "torch.complex64: it is for real floating numbers"),
         ("native", FOUR, "4 spatial axes: PyTorch's op has at most 3"),
         ("native", EMPTY, "an empty image: PyTorch's op has none"),
         ("native", BEYOND, BITS),
@@ -131,7 +135,7 @@ def recording():
 def sentences(path):
     """What the functions that refuse return, but for nothing: the words, and a pattern with gaps for its values."""
     for function in ast.walk(ast.parse(Path(path).read_text())):
-        if isinstance(function, ast.FunctionDef) and re.match("_?refus|unfit|_far", function.name):
+        if isinstance(function, ast.FunctionDef) and re.match("_?refus|unfit|limits|_far", function.name):
             for node in ast.walk(function):
                 if isinstance(node, ast.Return):
                     yield from pieces(node.value)

@@ -81,7 +81,8 @@ def explain(
     Examples
     --------
     >>> import numpy as np, upconv
-    >>> found = upconv.explain(np.ones((1, 8, 5, 7)), np.ones((8, 4, 3, 2)), stride=2)
+    >>> x, weight = np.ones((1, 8, 5, 7), "float16"), np.ones((8, 4, 3, 2), "float16")
+    >>> found = upconv.explain(x, weight, stride=2)
     >>> found.algorithm, found.output_shape
     ('overlap_add', (1, 4, 11, 14))
     """

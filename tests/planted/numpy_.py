@@ -12,6 +12,7 @@ TILES = "test_tiles.py -k 'named or many_tiles'"
 TILES_BACK = "test_tiles.py -k ways_back"
 NOT_FINITE = "-k not_finite"
 DIRECT = "test_direct.py -k 'named or way_back'"
+LOOPS = "test_values.py -k 'both_layouts and loops'"
 FFT = "test_fft.py -k many_blocks"
 THREADS = "test_threads.py"
 
@@ -217,17 +218,52 @@ FAULTS = (
         (
             "what no tap reaches is left as it was by the compiled loops",
             DIRECT,
-            "if reached < prod(of.plan.stride) or min(of.plan.lo + of.plan.hi) < 0:",
+            "if not of.x.size or not _is_covered(of.plan):",
             "if False:",
         ),
+    ),
+    *_faults(
+        "_pieces",
         ("an infinite weight is compiled", "test_direct.py -k not_finite", "if not finite.all():", "if False:"),
         ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
+        ("a long kernel takes all memory", "test_direct.py -k far", "* itemsize > LONGEST", "* itemsize > LONGEST**2"),
+        ("the weight of one thread is all", DIRECT, "totals.sum(axis=0)", "totals[0]"),
+    ),
+    *_faults(
+        "_correlation",
+        ("one run is all", DIRECT, "range(0, samples, RUN)", "range(0, min(samples, RUN), RUN)"),
         (
-            "a long kernel takes all memory",
-            "test_direct.py -k far",
-            "* x.dtype.itemsize > LONGEST:",
-            "* x.dtype.itemsize > LONGEST**2:",
+            "an infinite sample is compiled",
+            f"test_adjoint.py {NOT_FINITE}",
+            "if not (_is_finite(laid) and _is_finite(image)):",
+            "if False:",
         ),
+        ("a pair of channels has one of them", DIRECT, "range(min(rows, end - c))", "range(1)"),
+    ),
+    *_faults(
+        "_rows",
+        (
+            "odd samples before even ones",
+            DIRECT,
+            "for place in (lane, lanes + lane)]",
+            "for place in (lanes + lane, lane)]",
+        ),
+        (
+            "the end of a row is left out",
+            DIRECT,
+            'icmp_signed("<", first, last), vectors',
+            'icmp_signed("<", n, first), vectors',
+        ),
+    ),
+    *_faults(
+        "_trilinear",
+        ("the first sample is left out", LOOPS, "max(0, -(at // s))", "max(1, -(at // s))"),
+        ("groups see each other", LOOPS, "(channel // ins * outs + o)", "(channel // (groups * ins) * outs + o)"),
+    ),
+    *_faults(
+        "loops",
+        ("few numbers without their bias", LOOPS, "if bias is None:", "if True:"),
+        ("many numbers one after the other", "test_loops.py", "if products <= MANY else", "if True else"),
     ),
     *_faults(
         "_tables",

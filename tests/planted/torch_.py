@@ -172,6 +172,36 @@ FAULTS = (
     ),
     *_faults(
         "overlap_add",
+        (
+            "halves are slow as float64 is",
+            "test_torch_overlap_add.py -k layers_are_taken",
+            "if x.dtype == torch.float64:",
+            "if x.dtype != torch.float64:",
+        ),
+    ),
+    *_faults(
+        "direct",
+        (
+            "the compiled loops change the memory format",
+            "test_torch_direct.py -k format",
+            "return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1)",
+            "return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1).contiguous()",
+        ),
+        (
+            "the compiled loops take all cores",
+            "test_torch_direct.py -k threads",
+            "most=torch.get_num_threads()",
+            "most=4",
+        ),
+        (
+            "float32 goes through NumPy between PyTorch's ops",
+            "test_torch_direct.py -k auto",
+            "if x.dtype != torch.float64:",
+            "if False:",
+        ),
+    ),
+    *_faults(
+        "_eager",
         ("no gradient is recorded", SUBSET, "return torch.is_grad_enabled() and any(", "return False and any("),
         (
             "the bias's gradient where channels are last",
@@ -186,10 +216,10 @@ FAULTS = (
             "and True",
         ),
         (
-            "halves are slow as float64 is",
-            "test_torch_overlap_add.py -k layers_are_taken",
-            "if x.dtype == torch.float64:",
-            "if x.dtype != torch.float64:",
+            "no derivative by the compiled loops",
+            "test_torch_direct.py -k derivatives",
+            "if _wants_gradients(x, weight, bias):",
+            "if False:",
         ),
     ),
 )

@@ -88,9 +88,10 @@ def _filled(shape: tuple[int, ...], plan: Plan, bias: Any, dtype: Any) -> Any:
 
 
 def _line(array: Any) -> Any:
-    """The numbers one after the other, as the machine has them."""
+    """The numbers one after the other, as the machine has them; for Numba one that is read-only is of another type."""
     line = np.asarray(array).reshape(-1)
-    return line if line.dtype.isnative else line.astype(line.dtype.newbyteorder("="))
+    fits = line.dtype.isnative and line.flags.writeable
+    return line if fits else line.astype(line.dtype.newbyteorder("="))
 
 
 @lru_cache(maxsize=512)

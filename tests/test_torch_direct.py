@@ -1,0 +1,138 @@
+"""NumPy's compiled loops on PyTorch's tensors: values, memory formats, derivatives, what looks on, and threads."""
+
+import sys
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+import upconv
+from cases import CASES
+from refusals import refused
+from test_values import check, run
+from upconv import _calls
+
+X, WEIGHT, BIAS = (2, 6, 9, 14), (6, 4, 5, 4), (8,)
+WORDS = {"stride": (2, 3), "padding": ((1, 0), (2, 1)), "groups": 2}
+
+
+@pytest.fixture(autouse=True)
+def compiled(torch):
+    pytest.importorskip("numba", reason="Numba is not installed")
+
+
+@pytest.fixture
+def operands(torch):
+    generator = torch.Generator().manual_seed(7)
+    return [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in (X, WEIGHT, BIAS)]
+
+
+call = partial(upconv.conv_transpose, **WORDS)
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_named_geometries(plain, case, data_format):
+    check(run(plain, case, "direct", data_format=data_format), case)
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_halves_are_added_in_float32(torch, operands, name):
+    narrow = [operand.to(getattr(torch, name)) for operand in operands]
+    expected = call(*(operand.double() for operand in narrow), algorithm="generic")
+    y = call(*narrow, algorithm="direct")
+    assert y.dtype == narrow[0].dtype
+    rounding = torch.finfo(y.dtype).eps
+    torch.testing.assert_close(y.double(), expected, rtol=rounding, atol=3e-5)
+
+
+@pytest.mark.value
+def test_views_are_read_as_they_are(torch, operands):
+    x, weight, bias = operands
+    expected = call(x, weight, bias, algorithm="generic")
+    wide = torch.zeros(4, 6, 9, 28, dtype=x.dtype)
+    wide[::2, :, :, ::2] = x
+    turned = weight.flip(-1).contiguous().flip(-1)
+    negative = torch.imag(torch.complex(x, -x).conj())
+    assert negative.is_neg()
+    for view in (wide[::2, :, :, ::2], x.mT.contiguous().mT, negative):
+        torch.testing.assert_close(call(view, turned, bias, algorithm="direct"), expected)
+
+
+@pytest.mark.value
+def test_the_memory_format_stays(torch, operands):
+    x, weight, bias = operands
+    y = call(x.contiguous(memory_format=torch.channels_last), weight, bias, algorithm="direct")
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, call(x, weight, bias, algorithm="generic"))
+
+
+def test_derivatives_are_those_of_the_op(operands, torch):
+    found = []
+    for algorithm in ("direct", "native"):
+        leaves = [operand.clone().requires_grad_() for operand in operands]
+        y = call(*leaves, algorithm=algorithm)
+        first = torch.autograd.grad((y**2).sum(), leaves, create_graph=True)
+        found.append((y, *first, *torch.autograd.grad(sum((g**2).sum() for g in first), leaves)))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_whoever_looks_on_sees_the_op(operands, torch):
+    x, weight, bias = operands
+    direct = partial(call, algorithm="direct")
+    expected = direct(x, weight, bias)
+    mapped = torch.func.vmap(direct, in_dims=(None, 0, None))(x, torch.stack([weight, 2 * weight]), bias)
+    torch.testing.assert_close(mapped[0], expected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch's at its own use of `torch.jit.script`
+        value, tangent = torch.func.jvp(partial(direct, x), (weight,), (weight,))
+    torch.testing.assert_close(tangent, value)
+    torch._dynamo.reset()
+    compiled = torch.compile(direct, fullgraph=True, backend="eager", dynamic=True)
+    torch.testing.assert_close(compiled(x, weight, bias), expected)
+    assert direct(x.to("meta"), weight.to("meta"), bias.to("meta")).shape == expected.shape
+
+
+def test_it_is_what_auto_takes_in_float64(torch):
+    x, weight = torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5)
+    words = {"stride": (2, 3)}
+    assert upconv.explain(x.double(), weight.double(), **words).algorithm == "direct"
+    assert upconv.explain(x, weight, **words).algorithm == "native"
+    assert upconv.explain(x[..., :4, :4].double(), weight.double(), **words).algorithm != "direct"
+
+
+def test_it_takes_as_many_threads_as_pytorch(torch, monkeypatch):
+    from upconv._lower._numpy import _pieces
+
+    asked, before = [], torch.get_num_threads()
+    right = _pieces.side_by_side
+    monkeypatch.setattr(_pieces, "side_by_side", lambda *tasks, **words: asked.append(words) or right(*tasks, **words))
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            upconv.conv_transpose(torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5), algorithm="direct")
+            assert {words["most"] for words in asked} == {threads}
+            asked.clear()
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_stays_where_it_belongs(torch, operands, value):
+    x, weight, bias = operands
+    weight[3, 1, 4, 0] = value
+    y, expected = (call(x, weight, bias, algorithm=name) for name in ("direct", "generic"))
+    torch.testing.assert_close(y, expected, equal_nan=True)
+
+
+def test_without_numba(torch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(_calls, "_CALLS", {})
+    x, weight = torch.ones(1, 32, 40, 40).double(), torch.ones(32, 24, 3, 5).double()
+    assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "overlap_add"
+    with refused(ValueError, "direct does not take a call without Numba, which is not installed"):
+        upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
