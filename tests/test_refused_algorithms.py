@@ -93,7 +93,10 @@ ROWS = {
     ],
 }
 # What no machine that runs these tests can be made to say.
-NOT_HERE = {"an array on {x.device.type}: it is for a CPU": "PyTorch has no other device here that computes"}
+NOT_HERE = {
+    "an array on {x.device.type}: it is for a CPU": "PyTorch has no other device here that computes",
+    "a call without Numba, which is not installed: pip install 'upconv[numba]'": "said in test_torch_direct.py",
+}
 
 
 def arrays(plain, verb, x, weight, dtype):
