@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,10 @@ def measure_apart(contender: Contender, task: Task) -> dict[str, Any]:
 
 def peak(contender: Contender, task: Task) -> int:
     """Bytes of a first call, after a small layer of the same kind has loaded the code and started the threads."""
-    for _ in range(2):
-        contender.prepare(task._replace(layer=small(task.layer)))()
+    for algorithm in (task.algorithm, "direct"):  # which loads Numba, and which 'auto' may take for larger layers alone
+        with suppress(ValueError):
+            for _ in range(2):
+                contender.prepare(task._replace(layer=small(task.layer), algorithm=algorithm))()
     call = contender.prepare(task)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
