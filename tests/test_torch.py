@@ -243,6 +243,14 @@ def test_autocast_gives_the_dtype_of_the_op(torch, algorithm):
                 assert upconv.conv_transpose2d(a, b, algorithm=algorithm).dtype == a.dtype
 
 
+def test_the_device_of_new_arrays_is_that_of_the_call(torch, algorithm):
+    x, weight, bias = draw(torch, (2, 4, 5, 7), (4, 3, 3, 2), {}, torch.float32)
+    expected = upconv.conv_transpose2d(x, weight, bias, stride=(2, 3), algorithm=algorithm)
+    with torch.device("meta"):  # where a program asks for arrays without a word about the device
+        y = upconv.conv_transpose2d(x, weight, bias, stride=(2, 3), algorithm=algorithm)
+    torch.testing.assert_close(y, expected)
+
+
 def test_autocast_compiled(torch, algorithm):
     x, weight, bias = draw(torch, (1, 2, 3, 4), (2, 3, 2, 2), {}, torch.float32)
     torch._dynamo.reset()

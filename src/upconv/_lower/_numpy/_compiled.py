@@ -28,11 +28,12 @@ _eight, _eight_tail = accumulate(8, VECTORS), accumulate(8, 1)
 _four, _four_tail = accumulate(4, VECTORS), accumulate(4, 1)
 
 
-@njit(nogil=True, cache=True)
+# Zeros, or NaNs, are added in any order.
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
 def pack(first: int, stop: int, of: tuple[Any, ...], weight: Any, packed: Any, finite: Any) -> None:
     """Bring the weight of some blocks into the order in which it is read, and say whether it is finite."""
-    tables, check = Tables(Sizes(*of[0]), *of[1:]), packed.dtype.type(0)
-    most = 0
+    tables, zero, most = Tables(Sizes(*of[0]), *of[1:]), packed.dtype.type(0), 0
+    check = zero
     for block in range(first, stop):
         most = max(most, tables.blocks[block, 1] - tables.blocks[block, 0])
     # Some terms of all blocks, then the next: what lies side by side in the weight is then read together.
@@ -45,8 +46,8 @@ def pack(first: int, stop: int, of: tuple[Any, ...], weight: Any, packed: Any, f
                     for i in range(ROWS):
                         value = weight[group, np.uint64(term + tables.rows[block, min(i, rows - 1), 2])]
                         packed[group, np.uint64(to + i)] = value
-                        check += 0 * value
-    finite[0] = check == 0
+                        check += zero * value
+    finite[0] = check == zero
 
 
 @njit(nogil=True, cache=True)

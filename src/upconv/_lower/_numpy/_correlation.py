@@ -78,9 +78,11 @@ def correlation(
                 c += rows
 
 
-@njit(nogil=True, cache=True)
+# In any order: then many zeros, or NaNs, are added at a time.
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
 def _is_finite(samples: Any) -> bool:
-    check = samples.dtype.type(0)
+    zero = samples.dtype.type(0)
+    check = zero
     for sample in samples:
-        check += 0 * sample
-    return check == 0
+        check += zero * sample
+    return check == zero

@@ -11,7 +11,9 @@ from upconv._lower._torch._own import conv_transpose as own_op
 from upconv._lower._torch._own import derivatives
 from upconv._plan import Plan
 
-__all__ = ["eagerly", "is_watched"]
+__all__ = ["eagerly", "is_channels_last", "is_watched"]
+
+FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def eagerly(fill: Callable[..., Any], plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -29,6 +31,11 @@ def eagerly(fill: Callable[..., Any], plan: Plan, x: Any, weight: Any, bias: Any
 def is_watched() -> bool:
     """Whether a compiler traces, or `torch.func` transforms; PyTorch has no public word for the second."""
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+
+
+def is_channels_last(x: Any) -> bool:
+    """Whether the channels of an image are first by its shape, and last in memory."""
+    return x.ndim in FORMATS and not x.is_contiguous() and bool(x.is_contiguous(memory_format=FORMATS[x.ndim]))
 
 
 class _ConvTranspose(torch.autograd.Function):  # type: ignore[misc]

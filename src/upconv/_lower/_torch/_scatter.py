@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from upconv._lower._torch._eager import is_channels_last
 from upconv._lower._torch._own import WIDENED
 from upconv._lower._torch._schedule import Step, Window, make_schedule
 from upconv._lower._torch._tiles import Tile, is_direct
@@ -30,7 +31,7 @@ def scatter(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     bias = None if bias is None else bias.to(work).reshape(plan.groups, -1)
     x, image = x.unflatten(1, (plan.groups, ins)), image.unflatten(1, (plan.groups, plan.out_channels // plan.groups))
     schedule = make_schedule(plan, batch, work.itemsize)
-    columns, phases = torch.empty(schedule.columns, dtype=work), torch.empty(schedule.phases, dtype=work)
+    columns, phases = (x.new_empty(numbers, dtype=work) for numbers in (schedule.columns, schedule.phases))
     if len(schedule.tiles) == 1:
         _fill(*schedule.tiles[0], (x, weight, bias, image), columns, phases)
         return y
@@ -91,8 +92,7 @@ def _result(plan: Plan, x: Any) -> tuple[Any, Any, Any]:
     if plan.channels_last:
         y = x.new_empty(shape)
         return y, y.permute(first), x.movedim(-1, 1)
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    if x.ndim in formats and not x.is_contiguous() and x.is_contiguous(memory_format=formats[x.ndim]):
+    if is_channels_last(x):
         y = x.new_empty(shape).permute(first)
     else:
         y = x.new_empty((x.shape[0], plan.out_channels, *plan.out))

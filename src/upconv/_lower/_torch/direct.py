@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch._eager import eagerly, is_watched
+from upconv._lower._torch._eager import eagerly, is_channels_last, is_watched
 from upconv._lower._torch._own import WIDENED, conv, conv_weight
 from upconv._lower._torch._own import refusal as own_refusal
 from upconv._lower._torch._tiles import is_direct
@@ -80,16 +80,10 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     from upconv._lower._numpy.direct import fill
 
-    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-    if (
-        not plan.channels_last
-        and x.ndim in formats
-        and not x.is_contiguous()
-        and x.is_contiguous(memory_format=formats[x.ndim])
-    ):
+    if not plan.channels_last and is_channels_last(x):
         return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1)
     work = torch.float32 if x.dtype in WIDENED else x.dtype
-    y = torch.empty((x.shape[0], *plan.image_shape), dtype=work)
+    y = x.new_empty((x.shape[0], *plan.image_shape), dtype=work)
     x_, weight_, bias_ = (None if a is None else a.detach().resolve_neg().to(work).numpy() for a in (x, weight, bias))
     fill(plan, x_, weight_, bias_, y.numpy(), most=torch.get_num_threads())
     return y.to(x.dtype)
