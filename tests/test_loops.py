@@ -1,5 +1,8 @@
 """NumPy's compiled loops for few numbers: where they are taken, and what a machine word cannot hold."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -63,3 +66,19 @@ def test_a_sample_far_away_is_neither_laid_out_nor_missed():
 def test_numbers_that_a_word_does_not_hold_are_refused():
     with refused(ValueError, "loops does not take numbers beyond 32 bits: its sums of their products have 64"):
         upconv.conv_transpose(np.ones((1, 1)), np.ones((1, 1, 1)), stride=2**31, algorithm="loops")
+
+
+NOWHERE = """
+import numba.core.caching as caching
+for found in vars(caching).values():
+    if hasattr(found, "_locator_classes"):
+        found._locator_classes = []
+import numpy, upconv
+x, weight = numpy.arange(6.0).reshape(1, 2, 3), numpy.ones((1, 1, 2, 2))
+print(upconv.conv_transpose(x, weight, stride=2, algorithm="loops").sum())
+"""
+
+
+def test_where_nothing_can_be_written_each_process_compiles():
+    run = subprocess.run([sys.executable, "-c", NOWHERE], check=True, capture_output=True, text=True, timeout=300)
+    assert run.stdout == "60.0\n"

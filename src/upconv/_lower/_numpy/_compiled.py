@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from upconv._lower._numpy._layout import lay
 from upconv._lower._numpy._micro import BYTES, IS_WIDE, accumulate
+from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._rows import copy, weave
 from upconv._lower._numpy._tables import ROWS, Sizes, Steps, Tables
 
@@ -29,7 +29,7 @@ _four, _four_tail = accumulate(4, VECTORS), accumulate(4, 1)
 
 
 # Zeros, or NaNs, are added in any order.
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def pack(first: int, stop: int, of: tuple[Any, ...], weight: Any, packed: Any, finite: Any) -> None:
     """Bring the weight of some blocks into the order in which it is read, and say whether it is finite."""
     tables, zero, most = Tables(Sizes(*of[0]), *of[1:]), packed.dtype.type(0), 0
@@ -50,7 +50,7 @@ def pack(first: int, stop: int, of: tuple[Any, ...], weight: Any, packed: Any, f
     finite[0] = check == zero
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def direct(
     first: int,
     stop: int,
@@ -95,7 +95,7 @@ def direct(
                     )
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _block(
     box: Any,
     of_image: Any,
@@ -177,7 +177,7 @@ def _block(
             i += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _spread(given: Any, first: int, result: Any, to: int, stride: int, n: int) -> None:
     size = given.itemsize
     if stride == 1:
@@ -188,13 +188,13 @@ def _spread(given: Any, first: int, result: Any, to: int, stride: int, n: int) -
             result[b + j * s] = given[a + j]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _interleave(given: Any, even: int, odd: int, result: Any, to: int, n: int) -> None:
     size, rows = given.itemsize, given.ctypes.data
     weave(given.dtype.type(0), rows + even * size, rows + odd * size, result.ctypes.data + to * size, n)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _sum(samples: int, of_terms: tuple[int, int], weights: int, start: int, sums: Any, rows: int, n: int) -> None:
     """Compute the first ``rows`` rows of ``sums``, ``n`` samples of each."""
     zero, size, (starts, terms) = sums.dtype.type(0), sums.itemsize, of_terms

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from upconv._lower._numpy._layout import lay
 from upconv._lower._numpy._micro import BYTES, IS_WIDE, correlate
+from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._tables import Sizes, Steps, Tables
 
 __all__ = ["correlation"]
@@ -20,7 +20,7 @@ HIGH, WIDE = (4, 6) if IS_WIDE else (2, 6)
 _many, _one = correlate(HIGH, WIDE), correlate(1, WIDE)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def correlation(
     first: int,
     stop: int,
@@ -79,7 +79,7 @@ def correlation(
 
 
 # In any order: then many zeros, or NaNs, are added at a time.
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@compiled(fastmath={"reassoc"})
 def _is_finite(samples: Any) -> bool:
     zero = samples.dtype.type(0)
     check = zero

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._rows import copy, unweave
 from upconv._lower._numpy._tables import Sizes, Steps
 
 __all__ = ["lay"]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def lay(
     laid: Any,
     plane: int,
@@ -39,7 +39,7 @@ def lay(
                 _gather(given, begin, steps.column, laid, place, right - left)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _gather(given: Any, first: int, stride: int, result: Any, to: int, n: int) -> None:
     zero, source, target = given.dtype.type(0), given.ctypes.data, result.ctypes.data + to * given.itemsize
     if stride == 1:

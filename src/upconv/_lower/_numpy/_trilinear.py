@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from upconv._lower._numpy._numba import compiled
 
 __all__ = ["WEIGHT", "X", "Y", "add"]
 
 Y, X, WEIGHT = range(3)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def add(which: int, images: int, numbers: Any, x: Any, weight: Any, y: Any) -> None:
     """Add to one of the three; ``numbers`` are as `loops` lists them, and the arrays are lines of memory."""
     groups, ins, outs = numbers[0], numbers[1], numbers[2]
@@ -63,7 +63,7 @@ def add(which: int, images: int, numbers: Any, x: Any, weight: Any, y: Any) -> N
                             tap += 1
 
 
-@njit
+@compiled()
 def _bounds(at: int, s: int, size: int, out: int) -> tuple[int, int]:
     """Inputs from which on, and up to which, a tap at that place reaches the output."""
     return max(0, -(at // s)), min(size, (out - 1 - at) // s + 1)

@@ -19,7 +19,7 @@ from upconv._lower._numpy._columns import conv as conv_by_columns
 from upconv._lower._numpy._columns import conv_weight as conv_weight_by_columns
 from upconv._lower._numpy._few import is_few
 from upconv._lower._numpy._grid import grid_of, work_dtype
-from upconv._lower._numpy._numba import COMPILED, missing
+from upconv._lower._numpy._numba import DTYPES, missing
 from upconv._lower._numpy._operands import grouped, lifted
 from upconv._lower._numpy._phases import classes
 from upconv._lower._numpy._pieces import correlate, is_too_long, kept_bytes, planes, run
@@ -52,7 +52,7 @@ MANY_LINES = 2**16
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take what it is compiled for, and what fits into a thread's memory."""
-    if x.dtype.name not in COMPILED:
+    if x.dtype.name not in DTYPES:
         return f"{x.dtype}: it is compiled for float32 and float64"
     return limits(plan, x.dtype.itemsize)
 

@@ -6,13 +6,13 @@ Nothing is laid out, nothing is multiplied that does not belong together, and no
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from upconv._lower._numpy._numba import COMPILED, missing
+from upconv._lower._numpy._numba import DTYPES, missing
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
@@ -24,7 +24,7 @@ MANY = 2**14
 
 def refusal(plan: Plan, x: Any) -> str:
     """Take what the loops are compiled for."""
-    if x.dtype.name not in COMPILED:
+    if x.dtype.name not in DTYPES:
         return f"{x.dtype}: it is compiled for float32 and float64"
     if plan.rank > DEEP:
         return f"{plan.rank} spatial axes: its loops are {DEEP} deep"
@@ -53,30 +53,36 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Add to y."""
     y = _filled((len(x), *plan.image_shape), plan, bias, x.dtype)
-    _compiled()(0, len(x), _numbers(plan), _line(x), _line(weight), y.reshape(-1))
+    _add().to_y(len(x), _numbers(plan), _line(x), _line(weight), y.reshape(-1))
     return y if x.dtype.isnative else y.astype(x.dtype)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Add to x."""
     x = _filled((len(y), *plan.sample_shape), plan, bias, y.dtype)
-    _compiled()(1, len(y), _numbers(plan), x.reshape(-1), _line(weight), _line(y))
+    _add().to_x(len(y), _numbers(plan), x.reshape(-1), _line(weight), _line(y))
     return x if y.dtype.isnative else x.astype(y.dtype)
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Add to the weight."""
     weight = _filled(plan.weight_shape, plan, None, x.dtype)
-    _compiled()(2, len(x), _numbers(plan), _line(x), weight.reshape(-1), _line(y))
+    _add().to_weight(len(x), _numbers(plan), _line(x), weight.reshape(-1), _line(y))
     return weight if x.dtype.isnative else weight.astype(x.dtype)
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Callable[..., None]:
-    """Not before it is needed: importing Numba takes half a second."""
-    from upconv._lower._numpy._trilinear import add
+class _Add(NamedTuple):
+    to_y: Callable[..., None]
+    to_x: Callable[..., None]
+    to_weight: Callable[..., None]
 
-    return add
+
+@lru_cache(maxsize=1)
+def _add() -> _Add:
+    """Not before it is needed: importing Numba takes half a second."""
+    from upconv._lower._numpy._trilinear import WEIGHT, X, Y, add
+
+    return _Add(partial(add, Y), partial(add, X), partial(add, WEIGHT))
 
 
 def _filled(shape: tuple[int, ...], plan: Plan, bias: Any, dtype: Any) -> Any:
