@@ -1,4 +1,4 @@
-"""NumPy's compiled loops on PyTorch's tensors: values, memory formats, derivatives, what looks on, and threads."""
+"""NumPy's compiled loops on PyTorch's tensors: memory formats, derivatives, what looks on, and threads."""
 
 import sys
 import warnings
@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 import upconv
-from cases import CASES
 from refusals import refused
-from test_values import check, run
 from upconv import _calls
 
 X, WEIGHT, BIAS = (2, 6, 9, 14), (6, 4, 5, 4), (8,)
@@ -29,13 +27,6 @@ def operands(torch):
 
 
 call = partial(upconv.conv_transpose, **WORDS)
-
-
-@pytest.mark.value
-@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_named_geometries(plain, case, data_format):
-    check(run(plain, case, "direct", data_format=data_format), case)
 
 
 @pytest.mark.value
