@@ -26,14 +26,6 @@ FAULTS = (
         "(verb, seen, words)",
     ),
     Fault(
-        "what is remembered forgets the verb",
-        "numpy",
-        REMEMBERED,
-        "_calls.py",
-        "(verb, rank, seen, words)",
-        "(rank, seen, words)",
-    ),
-    Fault(
         "what is remembered forgets the layout",
         "numpy",
         REMEMBERED,
