@@ -85,7 +85,7 @@ def _weave(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any)
 def _unweave(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) -> None:
     first = builder.mul(at, at.type(2))
     # Not a sample beyond the last that is taken: it may be none of the array's.
-    second = builder.add(first, at.type(max(1, lanes) - 1))
+    second = builder.add(first, at.type(lanes - 1))
     a, b = (builder.load(_place(builder, scalar, size, lanes, rows[0], place), align=size) for place in (first, second))
     order = [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]
     taken = a if lanes == 1 else _shuffle(builder, a, b, order)

@@ -18,7 +18,8 @@ from upconv._plan import Plan
 __all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
 
 DEEP = 3
-# Products up to which the loops are faster than anything that is prepared first.
+# Products up to which they are faster than what is prepared first: 8,424 take 52 microseconds and `direct` 157, 39,168
+# take 186 and 154.
 MANY = 2**14
 
 

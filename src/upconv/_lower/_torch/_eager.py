@@ -7,13 +7,22 @@ from typing import Any
 
 import torch
 
+from upconv._lower._torch._own import WIDENED, derivatives
 from upconv._lower._torch._own import conv_transpose as own_op
-from upconv._lower._torch._own import derivatives
+from upconv._lower._torch._own import refusal as own_refusal
 from upconv._plan import Plan
 
-__all__ = ["eagerly", "is_channels_last", "is_watched"]
+__all__ = ["eagerly", "is_channels_last", "is_watched", "refusal"]
 
+FLOATING = {torch.float32, torch.float64} | WIDENED
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def refusal(plan: Plan, x: Any) -> str:
+    """Refuse what is not on a CPU, and what PyTorch's op does not take, which may have to stand in."""
+    if x.device.type not in ("cpu", "meta"):
+        return f"an array on {x.device.type}: it is for a CPU"
+    return own_refusal(plan, x) if x.dtype in FLOATING else f"{x.dtype}: it is for real floating numbers"
 
 
 def eagerly(fill: Callable[..., Any], plan: Plan, x: Any, weight: Any, bias: Any) -> Any:

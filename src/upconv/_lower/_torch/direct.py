@@ -14,22 +14,19 @@ from typing import Any
 import torch
 
 from upconv._lower._torch._eager import eagerly, is_channels_last, is_watched
+from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._own import WIDENED, conv, conv_weight
-from upconv._lower._torch._own import refusal as own_refusal
 from upconv._lower._torch._tiles import is_direct
 from upconv._plan import Plan, make_plan
 
 __all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
 
-FLOATING = {torch.float32, torch.float64} | WIDENED
 LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
 
 
 def refusal(plan: Plan, x: Any) -> str:
-    """Refuse what is not on a CPU, what PyTorch's op does not take, which may stand in, and what does not fit."""
-    if x.device.type not in ("cpu", "meta"):
-        return f"an array on {x.device.type}: it is for a CPU"
-    refused = own_refusal(plan, x) if x.dtype in FLOATING else f"{x.dtype}: it is for real floating numbers"
+    """Refuse what overlap-add does too, what there is no Numba for, and what does not fit."""
+    refused = not_here(plan, x)
     if refused or is_watched():
         return refused
     if not find_spec("numba"):

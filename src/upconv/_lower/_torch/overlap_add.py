@@ -15,9 +15,8 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch._eager import eagerly, is_watched
-from upconv._lower._torch._own import WIDENED, conv, conv_weight
-from upconv._lower._torch._own import refusal as own_refusal
+from upconv._lower._torch._eager import eagerly, is_watched, refusal
+from upconv._lower._torch._own import conv, conv_weight
 from upconv._lower._torch._scatter import scatter
 from upconv._lower._torch._schedule import additions, make_schedule
 from upconv._lower._torch._tiles import is_direct
@@ -25,15 +24,7 @@ from upconv._plan import Plan
 
 __all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
 
-FLOATING = {torch.float32, torch.float64} | WIDENED
 LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
-
-
-def refusal(plan: Plan, x: Any) -> str:
-    """Refuse what is not on a CPU, and what PyTorch's op does not take, which may have to stand in."""
-    if x.device.type not in ("cpu", "meta"):
-        return f"an array on {x.device.type}: it is for a CPU"
-    return own_refusal(plan, x) if x.dtype in FLOATING else f"{x.dtype}: it is for real floating numbers"
 
 
 def slow(plan: Plan, x: Any) -> str:
