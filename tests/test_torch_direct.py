@@ -88,25 +88,39 @@ def test_whoever_looks_on_sees_the_op(operands, torch):
     assert direct(x.to("meta"), weight.to("meta"), bias.to("meta")).shape == expected.shape
 
 
-def test_it_is_what_auto_takes_in_float64(torch):
-    x, weight = torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5)
-    words = {"stride": (2, 3)}
-    assert upconv.explain(x.double(), weight.double(), **words).algorithm == "direct"
-    assert upconv.explain(x, weight, **words).algorithm == "native"
-    assert upconv.explain(x[..., :4, :4].double(), weight.double(), **words).algorithm != "direct"
+def test_where_auto_takes_it(torch):
+    """As oneDNN is fast in float32 where PyTorch's op of float64 is slow, the two have thresholds of their own."""
+
+    def algorithm(dtype, x, weight, **words):
+        x, weight = torch.empty(x, dtype=dtype, device="meta"), torch.empty(weight, dtype=dtype, device="meta")
+        return upconv.explain(x, weight, **words).algorithm
+
+    halves, double = (torch.float32, torch.float16, torch.bfloat16), torch.float64
+    for dtype in (*halves, double):
+        assert algorithm(dtype, (1, 32, 40, 44), (32, 24, 3, 5), stride=(2, 3)) == "direct"
+        assert algorithm(dtype, (1, 32, 4, 5), (32, 24, 3, 5), stride=(2, 3)) != "direct"
+        assert algorithm(dtype, (1, 512, 40, 44), (512, 24, 3, 5), stride=(2, 3)) != "direct"
+        assert algorithm(dtype, (4, 128, 40, 44), (128, 3, 4, 5), stride=(2, 3)) == "overlap_add"
+    for dtype in halves:
+        assert algorithm(dtype, (1, 64, 40, 44), (64, 48, 3, 5)) == "native"
+        assert algorithm(dtype, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "native"
+        assert algorithm(dtype, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "native"
+    assert algorithm(double, (1, 64, 40, 44), (64, 48, 3, 5)) == "direct"
+    assert algorithm(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
+    assert algorithm(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
 
 
 def test_it_takes_as_many_threads_as_pytorch(torch, monkeypatch):
-    from upconv._lower._numpy import _pieces
+    from upconv._lower._torch import direct
 
     asked, before = [], torch.get_num_threads()
-    right = _pieces.side_by_side
-    monkeypatch.setattr(_pieces, "side_by_side", lambda *tasks, **words: asked.append(words) or right(*tasks, **words))
+    right = direct.side_by_side
+    monkeypatch.setattr(direct, "side_by_side", lambda *tasks, **words: asked.append(words) or right(*tasks, **words))
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             upconv.conv_transpose(torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5), algorithm="direct")
-            assert {words["most"] for words in asked} == {threads}
+            assert {words["threads"] for words in asked} == {threads}
             asked.clear()
     finally:
         torch.set_num_threads(before)

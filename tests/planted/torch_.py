@@ -171,12 +171,12 @@ FAULTS = (
         ("dilated columns are taken for phases", OVERLAP_ADD, " and set(plan.dilation) == {1}", ""),
     ),
     *_faults(
-        "overlap_add",
+        "_choice",
         (
             "halves are slow as float64 is",
             "test_torch_overlap_add.py -k layers_are_taken",
-            "if x.dtype == torch.float64:",
-            "if x.dtype != torch.float64:",
+            "if x.dtype == torch.float64:\n        # PyTorch's own op makes",
+            "if x.dtype != torch.float64:\n        # PyTorch's own op makes",
         ),
     ),
     *_faults(
@@ -190,14 +190,31 @@ FAULTS = (
         (
             "the compiled loops take all cores",
             "test_torch_direct.py -k threads",
-            "most=torch.get_num_threads()",
-            "most=4",
+            "min(MOST_THREADS, torch.get_num_threads())",
+            "MOST_THREADS",
         ),
         (
-            "float32 goes through NumPy between PyTorch's ops",
-            "test_torch_direct.py -k auto",
-            "if x.dtype != torch.float64:",
+            "'auto' gives four threads what many would do",
+            "test_torch_openmp.py -k more_threads",
+            "if torch.get_num_threads() > MOST_THREADS:",
             "if False:",
+        ),
+    ),
+    *_faults(
+        "_openmp",
+        ("one thread takes all tasks", "test_torch_openmp.py -k both", "min(threads, todo)", "1"),
+        ("an error on the team is lost", "test_torch_openmp.py -k error", "raise raised[0]", "return"),
+        (
+            "an interrupt that C drops leaves tasks undone",
+            "test_torch_openmp.py -k instruction",
+            "if len(done) < todo or get_ident() not in ended:",
+            "if False:",
+        ),
+        (
+            "a forked process waits for threads that it has not",
+            "test_torch_openmp.py -k forked",
+            "    _parallel = None\n\n\nif",
+            "    pass\n\n\nif",
         ),
     ),
     *_faults(

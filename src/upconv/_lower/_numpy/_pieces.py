@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, fo
 from upconv._lower._numpy._threads import MOST_THREADS, cores, side_by_side
 from upconv._plan import Plan
 
-__all__ = ["correlate", "is_too_long", "kept_bytes", "planes", "run"]
+__all__ = ["Team", "correlate", "is_too_long", "kept_bytes", "our_team", "planes", "run"]
 
 # Of a thread: a line with all that the kernel reaches from it is divided where it is longer.
 LONGEST = 4 * TILE_BYTES
@@ -26,6 +26,18 @@ FEW_PIECES = 6
 MANY_WEIGHTS = 2**17
 # Bytes of all weights that threads add up, one for each.
 WEIGHTS = 16 << 20
+
+
+class Team(NamedTuple):
+    """How many threads there are, and what gives them tasks and waits for all."""
+
+    threads: int
+    side_by_side: Callable[[Iterable[Callable[[], None]]], None]
+
+
+def our_team(most: int = MOST_THREADS) -> Team:
+    """As many threads as BLAS would take, or fewer."""
+    return Team(min(most, cores()), partial(side_by_side, wake=True, most=most))
 
 
 def is_too_long(plan: Plan, itemsize: int) -> bool:
@@ -50,7 +62,8 @@ def correlate(of: Operands, x: Any, y: Any) -> bool:
         y = np.ascontiguousarray(of.out)
         of = of._replace(out=y)
     groups, ins, outs = of.weight.shape[:3]
-    threads = min(cores(), max(1, WEIGHTS // of.weight.nbytes)) if of.is_much() else 1
+    team = our_team()
+    threads = min(team.threads, max(1, WEIGHTS // of.weight.nbytes)) if of.is_much() else 1
     totals = np.zeros((threads, groups, ins, outs * prod(of.plan.kernel)), x.dtype)
     finite: Any = np.ones(threads, bool)
     of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
@@ -60,17 +73,17 @@ def correlate(of: Operands, x: Any, y: Any) -> bool:
         arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
         for n, share in enumerate(_shares(groups * tables.sizes.pieces, threads)):
             of_thread[n].append(partial(correlation, *share, plain(tables), *arrays, totals[n], finite[n : n + 1]))
-    side_by_side([partial(_in_turn, tasks) for tasks in of_thread], wake=threads > 1)
+    team.side_by_side([partial(_in_turn, tasks) for tasks in of_thread])
     of.weight[...] = totals.sum(axis=0).reshape(of.weight.shape)
     return bool(finite.all())
 
 
-def _in_turn(tasks: list[Callable[[], None]]) -> None:
+def _in_turn(tasks: Iterable[Callable[[], None]]) -> None:
     for task in tasks:
         task()
 
 
-def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any, most: int = MOST_THREADS) -> bool:
+def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any, team: Team) -> bool:
     """Fill the result, or return False where the weight is not finite."""
     # Not before it is needed: importing Numba takes half a second.
     from upconv._lower._numpy._compiled import direct, pack
@@ -80,7 +93,7 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
         given = np.ascontiguousarray(of.x if way is forward else of.out)
         of = of._replace(**{"x" if way is forward else "out": given})
     groups, ins, outs = of.weight.shape[:3]
-    threads = min(most, cores())
+    threads = team.threads if of.is_much() else 1
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
     parts = [(part, _tables(way, part)) for part in _parts(way, of)]
     tables = parts[0][1]  # of which terms and rows are those of all
@@ -88,7 +101,7 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
     shares = _shares(len(tables.blocks), threads if taps.size > MANY_WEIGHTS else 1)
     finite: Any = np.empty((len(shares), 1), bool)
     packs = zip(shares, finite, strict=True)
-    side_by_side([partial(pack, *s, plain(tables), taps, packed, f) for s, f in packs], wake=len(shares) > 1, most=most)
+    team.side_by_side([partial(pack, *s, plain(tables), taps, packed, f) for s, f in packs])
     if not finite.all():
         return False
     if bias is None:
@@ -99,10 +112,9 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
         ends = [tuple(_steps(view, whole, part)) for view, whole in zip(views, (given, result), strict=True)]
         task = plain(tables), given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1]
         pieces = groups * tables.sizes.pieces
-        several = pieces if pieces <= FEW_PIECES * threads else 2 * threads
-        share_of = _shares(pieces, several if of.is_much() and threads > 1 else 1)
-        tasks += [partial(direct, *share, *task) for share in share_of]
-    side_by_side(tasks, wake=of.is_much(), most=most)
+        several = 1 if threads < 2 else pieces if pieces <= FEW_PIECES * threads else 2 * threads
+        tasks += [partial(direct, *share, *task) for share in _shares(pieces, several)]
+    (team.side_by_side if threads > 1 else _in_turn)(tasks)
     return True
 
 

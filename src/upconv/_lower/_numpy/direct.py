@@ -22,18 +22,21 @@ from upconv._lower._numpy._grid import grid_of, work_dtype
 from upconv._lower._numpy._numba import DTYPES, missing
 from upconv._lower._numpy._operands import grouped, lifted
 from upconv._lower._numpy._phases import classes
-from upconv._lower._numpy._pieces import correlate, is_too_long, kept_bytes, planes, run
+from upconv._lower._numpy._pieces import Team, correlate, is_too_long, kept_bytes, our_team, planes, run
 from upconv._lower._numpy._tables import backward, forward
 from upconv._lower._numpy._threads import MOST_THREADS
 from upconv._lower._numpy._window import conv_transpose as overlap_add
 from upconv._plan import Plan
 
 __all__ = [
+    "MOST_THREADS",
+    "Team",
     "conv",
     "conv_transpose",
     "conv_weight",
     "fill",
     "limits",
+    "our_team",
     "reason",
     "refusal",
     "slow",
@@ -118,16 +121,16 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     if not x.dtype.isnative:
         return conv_transpose(plan, x.astype(work_dtype(x.dtype)), weight, bias).astype(x.dtype)
     y = np.empty((len(x), *plan.image_shape), x.dtype)
-    fill(plan, x, weight, bias, y)
+    fill(plan, x, weight, bias, y, our_team())
     return y
 
 
-def fill(plan: Plan, x: Any, weight: Any, bias: Any, y: Any, *, most: int = MOST_THREADS) -> None:
-    """Fill y, from x and the weight."""
+def fill(plan: Plan, x: Any, weight: Any, bias: Any, y: Any, team: Team) -> None:
+    """Fill y, from x and the weight, on the threads of a team."""
     of = grouped(plan, np.asarray(x), weight, bias, y)
     if not of.x.size or not _is_covered(of.plan):
         of.out[...] = of.background(of.plan.rank)
-    if of.x.size and y.size and not run(forward, of, x, of.bias, y, most):
+    if of.x.size and y.size and not run(forward, of, x, of.bias, y, team):
         y[...] = overlap_add(plan, x, weight, bias)
 
 
@@ -140,7 +143,9 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     if of.x.size < x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
     background = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
-    return x if not len(x) or run(backward, of, y, background, x) else conv_by_columns(plan, y, weight, bias)
+    return (
+        x if not len(x) or run(backward, of, y, background, x, our_team()) else conv_by_columns(plan, y, weight, bias)
+    )
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:

@@ -1,22 +1,22 @@
 """NumPy's direct convolution, which Numba compiles, on the memory of tensors: on a CPU the two libraries share it.
 
-PyTorch's own op has no fast path for float64. As with the tiles, whoever looks on is given that op, and so is the way
-back.
+They run on PyTorch's own threads. As with the tiles, whoever looks on is given its own op, and so is the way back.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from math import prod
 from typing import Any
 
 import torch
 
+from upconv._lower._torch._choice import slow_direct
 from upconv._lower._torch._eager import eagerly, is_channels_last, is_watched
 from upconv._lower._torch._eager import refusal as not_here
+from upconv._lower._torch._openmp import is_here, side_by_side
 from upconv._lower._torch._own import WIDENED, conv, conv_weight
-from upconv._lower._torch._tiles import is_direct
 from upconv._plan import Plan, make_plan
 
 __all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
@@ -37,23 +37,16 @@ def refusal(plan: Plan, x: Any) -> str:
 
 
 def slow(plan: Plan, x: Any) -> str:
-    """Say where another is faster; every figure is of two cores."""
+    """Say where another is faster."""
     if is_watched():
         return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
-    if x.dtype != torch.float64:
-        # Alone it is faster, too. But PyTorch's threads wait awake for their next work, on the same cores.
-        return f"in {x.dtype} between other ops: 11 ms against 9 for 128 channels in 4 groups, 4 images of 28 x 28"
-    ins, outs, samples = plan.in_channels // plan.groups, plan.out_channels // plan.groups, x.shape[0] * prod(plan.size)
-    products = samples * prod(plan.weight_shape)
-    if products < (500_000 if plan.groups > 1 else 4_000_000):
-        return f"for {products} products: 0.2 ms against 0.1 for few"
-    if samples < 1024 or (ins > 128 and samples < 4096):
-        return f"with {ins} channels for {samples} samples: 1.2 ms against 0.4 for 64, two images of 12 x 12"
-    if ins >= 128 and outs <= 3:
-        return f"from {ins} channels to {outs}: 7.8 ms against 5.9 for 128 to 3, 16 images of 32 x 32"
-    if is_direct(plan):
-        return "where no two taps meet: 9.8 ms against 6.8 for 64 channels, 16 x 16 x 16, each sample to 2 x 2 x 2"
-    return ""
+    from upconv._lower._numpy.direct import MOST_THREADS
+
+    if not is_here():
+        return "without PyTorch's OpenMP, beside whose threads others have no core: 11.4 ms against 9.4"
+    if torch.get_num_threads() > MOST_THREADS:
+        return f"on {torch.get_num_threads()} threads, because it takes {MOST_THREADS} at most"
+    return slow_direct(plan, x)
 
 
 def reason(plan: Plan) -> str:
@@ -82,8 +75,16 @@ def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     work = torch.float32 if x.dtype in WIDENED else x.dtype
     y = x.new_empty((x.shape[0], *plan.image_shape), dtype=work)
     x_, weight_, bias_ = (None if a is None else a.detach().resolve_neg().to(work).numpy() for a in (x, weight, bias))
-    fill(plan, x_, weight_, bias_, y.numpy(), most=torch.get_num_threads())
+    fill(plan, x_, weight_, bias_, y.numpy(), _team())
     return y.to(x.dtype)
+
+
+def _team() -> Any:
+    """PyTorch's own threads, or as many others."""
+    from upconv._lower._numpy.direct import MOST_THREADS, Team, our_team
+
+    threads = min(MOST_THREADS, torch.get_num_threads())
+    return Team(threads, partial(side_by_side, threads=threads)) if is_here() else our_team(threads)
 
 
 @lru_cache(maxsize=512)

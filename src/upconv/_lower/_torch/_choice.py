@@ -1,0 +1,90 @@
+"""Where another algorithm is faster on a CPU, from shapes and dtype: thresholds, and figures that they came from.
+
+All figures are of two cores. PyTorch's op of float32 is oneDNN's: hard to beat at stride 1 and with many channels on
+both sides, slow elsewhere. That of float64 makes columns, and adds them on one thread. Halves go through float32. The
+thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million products and one to three axes; on these the
+choice takes 1/1.7 of the time of PyTorch's op in float32 and 1/1.9 in float64, and the best choice 1/1.8 and 1/2.0.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+
+from upconv._lower._torch._tiles import is_direct
+from upconv._plan import Plan
+
+__all__ = ["slow_direct", "slow_overlap_add"]
+
+# Output phases, of which PyTorch's op writes one after the other.
+MANY_PHASES = 64
+
+
+def slow_direct(plan: Plan, x: Any) -> str:
+    """Say where the compiled loops are slower."""
+    ins, outs, samples, columns = _sizes(plan, x)
+    if x.dtype == torch.float64:
+        if columns < (100_000 if ins <= 16 else 250_000) or (samples < 100 and ins > 16 and columns < 500_000):
+            return f"in float64 for {columns} columns: 1.9 ms against 0.7 for few"
+        if ins >= (16 if plan.rank > 2 else 32) * outs:
+            return f"in float64 from {ins} channels to {outs}: 2.2 ms against 1.2 for 64 to 1, two images of 64 x 64"
+        if ins > 64 and not (x.shape[0] * samples >= 1024 and ins <= 96) and not (samples >= 2000 and ins <= 256):
+            return f"in float64 from {ins} channels: 18 ms against 14 for 192, 32 images of 16 x 16"
+        return ""
+    if columns < (350_000 if samples >= 100 else 3_000_000):
+        return f"for {columns} columns of images of {samples}: 0.6 ms against 0.2 for few"
+    if _is_depthwise(plan):
+        return "where oneDNN has a depthwise kernel: 12 ms against 3.8 for 16 channels, 32 images of 56 x 56, 7 x 7"
+    if max(plan.stride) == 1 and not (ins <= 48 and outs > 1 and samples >= 2400) and not (ins <= 8 and samples >= 100):
+        return f"at stride 1 from {ins} channels: 10 ms against 8 for 64 to 64, 128 x 128"
+    if ins >= 32 * outs:
+        return f"from {ins} channels to {outs}: 3.5 ms against 2.3 for 128 to 3, 16 images of 32 x 32"
+    least = 1000 if is_direct(plan) else 3000 if plan.rank > 1 else float("inf")
+    if ins > 256 or (ins > 64 and samples < least):
+        return f"from {ins} channels for images of {samples}: 14 ms against 12 for 512 channels, 16 images of 4 x 4"
+    return ""
+
+
+def slow_overlap_add(plan: Plan, x: Any) -> str:
+    """Say where PyTorch's own op is faster than tiles of columns."""
+    ins, outs, samples, columns = _sizes(plan, x)
+    direct, many = is_direct(plan), prod(plan.stride) >= MANY_PHASES
+    if x.dtype == torch.float64:
+        # PyTorch's own op makes the same columns, but adds them on one thread. Many small windows cost as much.
+        if columns < (100_000 if many else 300_000):
+            return f"in float64 for {columns} columns: 0.1 ms against 0.01 for few"
+        if not direct and ins * outs >= 2**18:
+            return f"in float64 from {ins} channels to {outs}: 655 ms against 423 for 512 to 512, 32 x 32, 3 x 3"
+        if not direct and (plan.rank > 2 or not (many or ins == 1 or ins >= 256 or samples >= 512)):
+            return "in float64 for small images: 1.9 ms against 1.2 for 64 channels, 4 x 4 x 4, a kernel of 3 x 3 x 3"
+        return ""
+    if ins * columns < (10_000_000 if plan.rank > 2 and not direct else 2_000_000):
+        return f"for {ins * columns} products: 0.1 ms against 0.01 for few"
+    dense, strided = plan.groups == 1, max(plan.stride) > 1
+    few = ins >= 32 * outs or (outs <= 3 and ins >= 16)
+    if few and (strided or (dense and plan.rank <= 2 and x.shape[0] * samples >= 4096)):
+        return ""  # 12 ms against 3 for 128 channels to 3, of 16 images of 32 x 32
+    if dense and direct and plan.rank <= 2 and ins * columns >= 15_000_000 and samples >= 100:
+        return ""  # 40 ms against 20 for 128 channels to 64, 128 x 128, each sample to 2 x 2
+    if dense and ins >= 16 and many:
+        return ""  # 8.0 ms against 6.4 for 21 channels, 32 x 32, a kernel of 16 x 16 at a stride of 8
+    if dense and strided and plan.rank <= 2 and ins >= 256 and samples >= 512:
+        return ""  # 107 ms against 80 for 512 channels, two images of 32 x 32, a kernel of 3 x 3 at a stride of 2
+    return (
+        f"from {ins} channels to {outs} at stride {plan.stride}: 14 ms against 8 for 64 channels, 128 x 128, stride 1"
+    )
+
+
+def _sizes(plan: Plan, x: Any) -> tuple[int, int, int, int]:
+    """Channels of a group on each side, samples of an image, and numbers that all taps make of all samples."""
+    ins, outs, samples = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.size)
+    return ins, outs, samples, x.shape[0] * plan.out_channels * prod(plan.kernel) * samples
+
+
+def _is_depthwise(plan: Plan) -> bool:
+    """Whether oneDNN has a kernel for it: two axes, 16 channels at a time, and not much to write; at stride 1 any."""
+    if not plan.in_channels == plan.out_channels == plan.groups or plan.rank != 2 or max(plan.dilation) > 1:
+        return False
+    return max(plan.stride) == 1 or (plan.groups % 16 == 0 and (prod(plan.stride) < 9 or prod(plan.size) < 400))
