@@ -51,7 +51,7 @@ def kept_bytes(image: int) -> int:
     return cores() * min(2 * image, LONGEST)
 
 
-def correlate(of: Operands, x: Any, y: Any) -> bool:
+def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
     """Fill the weight, or return False where a sample is not finite."""
     from upconv._lower._numpy._correlation import correlation
 
@@ -62,7 +62,6 @@ def correlate(of: Operands, x: Any, y: Any) -> bool:
         y = np.ascontiguousarray(of.out)
         of = of._replace(out=y)
     groups, ins, outs = of.weight.shape[:3]
-    team = our_team()
     threads = min(team.threads, max(1, WEIGHTS // of.weight.nbytes)) if of.is_much() else 1
     totals = np.zeros((threads, groups, ins, outs * prod(of.plan.kernel)), x.dtype)
     finite: Any = np.ones(threads, bool)

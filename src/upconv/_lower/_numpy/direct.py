@@ -35,6 +35,8 @@ __all__ = [
     "conv_transpose",
     "conv_weight",
     "fill",
+    "fill_conv",
+    "fill_conv_weight",
     "limits",
     "our_team",
     "reason",
@@ -139,13 +141,18 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     if not y.dtype.isnative:
         return conv(plan, y.astype(work_dtype(y.dtype)), weight, bias).astype(y.dtype)
     x = np.empty((len(y), *plan.sample_shape), y.dtype)
+    fill_conv(plan, y, weight, bias, x, our_team())
+    return x
+
+
+def fill_conv(plan: Plan, y: Any, weight: Any, bias: Any, x: Any, team: Team) -> None:
+    """Fill x, from y and the weight."""
     of = grouped(plan, x, weight, None, y)
     if of.x.size < x.size:
         x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
     background = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
-    return (
-        x if not len(x) or run(backward, of, y, background, x, our_team()) else conv_by_columns(plan, y, weight, bias)
-    )
+    if len(x) and not run(backward, of, y, background, x, team):
+        x[...] = conv_by_columns(plan, y, weight, bias)
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
@@ -153,9 +160,17 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     if not x.dtype.isnative:
         work = work_dtype(x.dtype)
         return conv_weight(plan, x.astype(work), y.astype(work)).astype(x.dtype)
-    weight = np.zeros(plan.weight_shape, x.dtype)
+    weight = np.empty(plan.weight_shape, x.dtype)
+    fill_conv_weight(plan, x, y, weight, our_team())
+    return weight
+
+
+def fill_conv_weight(plan: Plan, x: Any, y: Any, weight: Any, team: Team) -> None:
+    """Fill the weight, from x and y."""
+    weight[...] = 0
     of = grouped(plan, x, weight, None, y)
-    return weight if not of.x.size or not y.size or correlate(of, x, y) else conv_weight_by_columns(plan, x, y)
+    if of.x.size and y.size and not correlate(of, x, y, team):
+        weight[...] = conv_weight_by_columns(plan, x, y)
 
 
 @lru_cache(maxsize=512)

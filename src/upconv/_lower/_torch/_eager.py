@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from upconv._lower._torch._own import WIDENED, derivatives
-from upconv._lower._torch._own import conv_transpose as own_op
+from upconv._lower._torch._own import WIDENED
 from upconv._lower._torch._own import refusal as own_refusal
 from upconv._plan import Plan
 
-__all__ = ["eagerly", "is_channels_last", "is_watched", "refusal"]
+__all__ = ["Verb", "eagerly", "is_channels_last", "is_watched", "refusal"]
 
 FLOATING = {torch.float32, torch.float64} | WIDENED
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+class Verb(NamedTuple):
+    """A map that is linear in each of two operands; functions of a plan, the operands, and a bias or None."""
+
+    fill: Callable[..., Any]  # computes on memory, and no one can trace it
+    own: Callable[..., Any]  # PyTorch's own op
+    # In place of the bias the cotangent, then whether each derivative is asked for.
+    back: Callable[..., tuple[Any, Any]]
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -25,16 +33,13 @@ def refusal(plan: Plan, x: Any) -> str:
     return own_refusal(plan, x) if x.dtype in FLOATING else f"{x.dtype}: it is for real floating numbers"
 
 
-def eagerly(fill: Callable[..., Any], plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-    """Compute y by a function that no one can trace, or by PyTorch's own op where someone does.
-
-    The way back is that of PyTorch's own op.
-    """
-    if not _is_plain(x, weight, bias):
-        return own_op(plan, x, weight, bias)
-    if _wants_gradients(x, weight, bias):
-        return _ConvTranspose.apply(fill, plan, x, weight, bias)
-    return fill(plan, x, weight, bias)
+def eagerly(verb: Verb, plan: Plan, first: Any, second: Any, bias: Any) -> Any:
+    """Compute by a function that no one can trace, or by PyTorch's own op where someone does."""
+    if not _is_plain(first, second, bias):
+        return verb.own(plan, first, second, bias)
+    if _wants_gradients(first, second, bias):
+        return _Eager.apply(verb, plan, first, second, bias)
+    return verb.fill(plan, first, second, bias)
 
 
 def is_watched() -> bool:
@@ -47,18 +52,18 @@ def is_channels_last(x: Any) -> bool:
     return x.ndim in FORMATS and not x.is_contiguous() and bool(x.is_contiguous(memory_format=FORMATS[x.ndim]))
 
 
-class _ConvTranspose(torch.autograd.Function):  # type: ignore[misc]
+class _Eager(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, fill: Callable[..., Any], plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-        ctx.plan = plan
-        ctx.save_for_backward(x, weight)
-        return fill(plan, x, weight, bias)
+    def forward(ctx: Any, verb: Verb, plan: Plan, first: Any, second: Any, bias: Any) -> Any:
+        ctx.verb, ctx.plan = verb, plan
+        ctx.save_for_backward(first, second)
+        return verb.fill(plan, first, second, bias)
 
     @staticmethod
-    def backward(ctx: Any, y: Any) -> Any:
-        (x, weight), (*_, by_x, by_weight, by_bias) = ctx.saved_tensors, ctx.needs_input_grad
-        dx, dweight = derivatives(ctx.plan, x, weight, y, by_x=by_x, by_weight=by_weight)
-        return None, None, dx, dweight, _channels(ctx.plan, y) if by_bias else None
+    def backward(ctx: Any, cotangent: Any) -> Any:
+        *_, by_first, by_second, by_bias = ctx.needs_input_grad
+        found = ctx.verb.back(ctx.plan, *ctx.saved_tensors, cotangent, by_first, by_second)
+        return None, None, *found, _channels(ctx.plan, cotangent) if by_bias else None
 
 
 def _channels(plan: Plan, image: Any) -> Any:
@@ -71,10 +76,14 @@ def _wants_gradients(*arrays: Any) -> bool:
 
 
 def _is_plain(*arrays: Any) -> bool:
-    """Whether nothing looks on, and no array is of a subclass, or without memory, or has a tangent."""
+    """Whether nothing looks on, and no array is of a subclass, or without memory, or has a tangent.
+
+    Batched cotangents, of ``torch.autograd.grad(..., is_grads_batched=True)``, are tensors by their class.
+    """
+    given, is_batched = [array for array in arrays if array is not None], torch._C._functorch.is_legacy_batchedtensor  # noqa: SLF001
     return (
         not is_watched()
-        and all(array is None or type(array) in (torch.Tensor, torch.nn.Parameter) for array in arrays)
+        and all(type(array) in (torch.Tensor, torch.nn.Parameter) and not is_batched(array) for array in given)
         and arrays[0].device.type == "cpu"
         and torch.autograd.forward_ad._current_level < 0  # noqa: SLF001
     )

@@ -87,10 +87,10 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Compute the weight's gradient alone."""
     shape = x.new_empty(()).expand(plan.weight_shape)  # for its shape alone
-    return derivatives(plan, x, shape, y, by_x=False, by_weight=True)[1]
+    return derivatives(plan, x, shape, y, False, True)[1]
 
 
-def derivatives(plan: Plan, x: Any, weight: Any, y: Any, *, by_x: bool, by_weight: bool) -> tuple[Any, Any]:
+def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
     """Ask the backward of the transposed op for the gradients by x and by the weight: it is differentiable in turn."""
     dtype, said = x.dtype, plan.symmetric
     dx, dweight, _ = torch.ops.aten.convolution_backward(

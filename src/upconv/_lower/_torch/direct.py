@@ -5,6 +5,7 @@ They run on PyTorch's own threads. As with the tiles, whoever looks on is given 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from math import prod
@@ -12,14 +13,26 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch._choice import slow_direct
-from upconv._lower._torch._eager import eagerly, is_channels_last, is_watched
+from upconv._lower._torch import _own as own
+from upconv._lower._torch._choice import slow_direct, slow_direct_conv, slow_direct_conv_weight
+from upconv._lower._torch._eager import Verb, eagerly, is_channels_last, is_watched
 from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._openmp import is_here, side_by_side
-from upconv._lower._torch._own import WIDENED, conv, conv_weight
+from upconv._lower._torch._own import WIDENED
 from upconv._plan import Plan, make_plan
 
-__all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
+__all__ = [
+    "LEAKS",
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "reason",
+    "refusal",
+    "slow",
+    "slow_conv",
+    "slow_conv_weight",
+    "workspace",
+]
 
 LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
 
@@ -38,6 +51,20 @@ def refusal(plan: Plan, x: Any) -> str:
 
 def slow(plan: Plan, x: Any) -> str:
     """Say where another is faster."""
+    return _slow_here() or slow_direct(plan, x)
+
+
+def slow_conv(plan: Plan, y: Any) -> str:
+    """Say where PyTorch's own op is faster on the way back."""
+    return _slow_here() or slow_direct_conv(plan, y)
+
+
+def slow_conv_weight(plan: Plan, x: Any) -> str:
+    """Say where PyTorch's own op gives the weight faster."""
+    return _slow_here() or slow_direct_conv_weight(plan, x)
+
+
+def _slow_here() -> str:
     if is_watched():
         return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
     from upconv._lower._numpy.direct import MOST_THREADS
@@ -46,7 +73,7 @@ def slow(plan: Plan, x: Any) -> str:
         return "without PyTorch's OpenMP, beside whose threads others have no core: 11.4 ms against 9.4"
     if torch.get_num_threads() > MOST_THREADS:
         return f"on {torch.get_num_threads()} threads, because it takes {MOST_THREADS} at most"
-    return slow_direct(plan, x)
+    return ""
 
 
 def reason(plan: Plan) -> str:
@@ -64,7 +91,41 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Compute y."""
-    return eagerly(_fill, plan, x, weight, bias)
+    return eagerly(CONV_TRANSPOSE, plan, x, weight, bias)
+
+
+def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+    """Compute x from y and the weight."""
+    return eagerly(CONV, plan, y, weight, bias)
+
+
+def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
+    """Compute the weight from x and y."""
+    return eagerly(CONV_WEIGHT, plan, x, y, None)
+
+
+def _back_conv_transpose(plan: Plan, x: Any, weight: Any, given: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
+    return _dx(plan, given, weight) if by_x else None, _dweight(plan, x, given) if by_weight else None
+
+
+def _back_conv(plan: Plan, y: Any, weight: Any, given: Any, by_y: Any, by_weight: Any) -> tuple[Any, Any]:
+    return _dy(plan, given, weight) if by_y else None, _dweight(plan, given, y) if by_weight else None
+
+
+def _back_conv_weight(plan: Plan, x: Any, y: Any, given: Any, by_x: Any, by_y: Any) -> tuple[Any, Any]:
+    return _dx(plan, y, given) if by_x else None, _dy(plan, x, given) if by_y else None
+
+
+def _dy(plan: Plan, x: Any, weight: Any) -> Any:
+    return (own.conv_transpose if slow(plan, x) else conv_transpose)(plan, x, weight, None)
+
+
+def _dx(plan: Plan, y: Any, weight: Any) -> Any:
+    return (own.conv if slow_conv(plan, y) else conv)(plan, y, weight, None)
+
+
+def _dweight(plan: Plan, x: Any, y: Any) -> Any:
+    return (own.conv_weight if slow_conv_weight(plan, x) else conv_weight)(plan, x, y)
 
 
 def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -72,11 +133,40 @@ def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
     if not plan.channels_last and is_channels_last(x):
         return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1)
-    work = torch.float32 if x.dtype in WIDENED else x.dtype
-    y = x.new_empty((x.shape[0], *plan.image_shape), dtype=work)
-    x_, weight_, bias_ = (None if a is None else a.detach().resolve_neg().to(work).numpy() for a in (x, weight, bias))
-    fill(plan, x_, weight_, bias_, y.numpy(), _team())
-    return y.to(x.dtype)
+    return _computed(fill, plan, plan.image_shape, x, weight, bias)
+
+
+def _fill_conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+    from upconv._lower._numpy.direct import fill_conv
+
+    if not plan.channels_last and is_channels_last(y):
+        return _fill_conv(_last(plan), y.movedim(1, -1), weight, bias).movedim(-1, 1)
+    return _computed(fill_conv, plan, plan.sample_shape, y, weight, bias)
+
+
+def _fill_conv_weight(plan: Plan, x: Any, y: Any, _: None) -> Any:
+    from upconv._lower._numpy.direct import fill_conv_weight
+
+    return _computed(fill_conv_weight, plan, None, x, y)
+
+
+def _computed(fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | None, *operands: Any) -> Any:
+    """Make the result, images of a shape or a weight, and fill it; halves are added in float32."""
+    first = operands[0]
+    work = torch.float32 if first.dtype in WIDENED else first.dtype
+    result = first.new_empty((len(first), *image) if image else plan.weight_shape, dtype=work)
+    arrays = [None if a is None else a.detach().resolve_neg().to(work).numpy() for a in operands]
+    fill(plan, *arrays, result.numpy(), _team())
+    return result.to(first.dtype)
+
+
+def _own_conv_weight(plan: Plan, x: Any, y: Any, _: None) -> Any:
+    return own.conv_weight(plan, x, y)
+
+
+CONV_TRANSPOSE = Verb(_fill, own.conv_transpose, _back_conv_transpose)
+CONV = Verb(_fill_conv, own.conv, _back_conv)
+CONV_WEIGHT = Verb(_fill_conv_weight, _own_conv_weight, _back_conv_weight)
 
 
 def _team() -> Any:

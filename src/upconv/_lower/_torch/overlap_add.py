@@ -14,8 +14,9 @@ from math import prod
 from typing import Any
 
 from upconv._lower._torch._choice import slow_overlap_add
-from upconv._lower._torch._eager import eagerly, is_watched, refusal
-from upconv._lower._torch._own import conv, conv_weight
+from upconv._lower._torch._eager import Verb, eagerly, is_watched, refusal
+from upconv._lower._torch._own import conv, conv_weight, derivatives
+from upconv._lower._torch._own import conv_transpose as own_op
 from upconv._lower._torch._scatter import scatter
 from upconv._lower._torch._schedule import additions, make_schedule
 from upconv._lower._torch._tiles import is_direct
@@ -24,6 +25,7 @@ from upconv._plan import Plan
 __all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
 
 LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
+VERB = Verb(scatter, own_op, derivatives)
 
 
 def slow(plan: Plan, x: Any) -> str:
@@ -49,4 +51,4 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Compute y."""
-    return eagerly(scatter, plan, x, weight, bias)
+    return eagerly(VERB, plan, x, weight, bias)
