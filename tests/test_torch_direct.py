@@ -59,6 +59,9 @@ def test_the_memory_format_stays(torch, operands):
     y = call(x.contiguous(memory_format=torch.channels_last), weight, bias, algorithm="direct")
     assert y.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(y, call(x, weight, bias, algorithm="generic"))
+    back = upconv.conv(y, weight, **WORDS, algorithm="direct")
+    assert back.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(back, upconv.conv(y, weight, **WORDS, algorithm="generic"))
 
 
 def test_derivatives_are_those_of_the_op(operands, torch):
@@ -70,6 +73,59 @@ def test_derivatives_are_those_of_the_op(operands, torch):
         found.append((y, *first, *torch.autograd.grad(sum((g**2).sum() for g in first), leaves)))
     for ours, theirs in zip(*found, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_ways_back_have_derivatives_too(operands, torch):
+    """The second ones pass through all three maps; PyTorch's own op has no third with an output_padding."""
+    x, weight, _ = operands
+    y = call(x, weight, algorithm="native").detach()
+    words = {name: WORDS[name] for name in ("stride", "padding", "groups")}
+    maps = {
+        "conv": (lambda algorithm, y, weight, b: upconv.conv(y, weight, b, **words, algorithm=algorithm), (y, weight)),
+        "conv_weight": (
+            lambda algorithm, x, y, b: upconv.conv_weight(x, y, weight.shape[2:], **words, algorithm=algorithm),
+            (x, y),
+        ),
+    }
+    for verb, (function, given) in maps.items():
+        found = []
+        for algorithm in ("direct", "generic"):
+            leaves = [operand.clone().requires_grad_() for operand in (*given, torch.ones(6, dtype=x.dtype))]
+            value = function(algorithm, *leaves)
+            leaves = leaves if verb == "conv" else leaves[:2]
+            first = torch.autograd.grad((value**2).sum(), leaves, create_graph=True)
+            found.append((value, *first, *torch.autograd.grad(sum((g**2).sum() for g in first), leaves)))
+        for ours, theirs in zip(*found, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_the_way_back_is_the_faster_one(torch, monkeypatch):
+    """Of a large layer in float64 the compiled loops, else PyTorch's own op: whatever the way there was."""
+    from upconv._lower._torch import direct
+
+    taken = []
+    for name in ("conv", "conv_weight"):
+        right = getattr(direct, f"own_{name}")
+        monkeypatch.setattr(
+            direct, f"own_{name}", lambda *given, right=right, name=name: taken.append(name) or right(*given)
+        )
+    for dtype, size, own in (
+        (torch.float64, 40, []),
+        (torch.float64, 5, ["conv", "conv_weight"]),
+        (torch.float32, 40, ["conv", "conv_weight"]),
+    ):
+        x, weight = torch.randn(2, 20, size, 44, dtype=dtype), torch.randn(20, 24, 3, 5, dtype=dtype)
+        x, weight = x.requires_grad_(), weight.requires_grad_()
+        y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
+        assert type(y.grad_fn).__name__ == "_EagerBackward"
+        y.sum().backward()
+        assert taken == own, (dtype, size)
+        expected = torch.autograd.grad(
+            upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="native").sum(), (x, weight)
+        )
+        for ours, theirs in zip((x.grad, weight.grad), expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+        taken.clear()
 
 
 def test_whoever_looks_on_sees_the_op(operands, torch):

@@ -188,6 +188,24 @@ FAULTS = (
             "return _fill(_last(plan), x.movedim(1, -1), weight, bias).movedim(-1, 1).contiguous()",
         ),
         (
+            "the ways back change the memory format",
+            "test_torch_direct.py -k format",
+            "return _fill_conv(_last(plan), y.movedim(1, -1), weight, bias).movedim(-1, 1)",
+            "return _fill_conv(_last(plan), y.movedim(1, -1), weight, bias).movedim(-1, 1).contiguous()",
+        ),
+        (
+            "the gradient by x is that of other operands",
+            "test_torch_direct.py -k ways_back",
+            "return _dx(plan, y, given) if by_x else None",
+            "return _dx(plan, y, given * 2) if by_x else None",
+        ),
+        (
+            "the way back is always the compiled loops",
+            "test_torch_direct.py -k faster",
+            "(own_conv if slow_conv(plan, y) else conv)",
+            "conv",
+        ),
+        (
             "the compiled loops take all cores",
             "test_torch_direct.py -k threads",
             "min(MOST_THREADS, torch.get_num_threads())",
@@ -233,9 +251,15 @@ FAULTS = (
             "and True",
         ),
         (
+            "batched cotangents are taken for plain ones",
+            "test_torch.py -k 'derivatives_in_both and 1d-conv_transpose-direct'",
+            " and not is_batched(array) for",
+            " for",
+        ),
+        (
             "no derivative by the compiled loops",
             "test_torch_direct.py -k derivatives",
-            "if _wants_gradients(x, weight, bias):",
+            "if _wants_gradients(first, second, bias):",
             "if False:",
         ),
     ),

@@ -51,15 +51,32 @@ def slow_direct(plan: Plan, x: Any) -> str:
 
 def slow_direct_conv(plan: Plan, y: Any) -> str:
     """Say where the compiled loops are slower on the way back."""
+    ins, outs, _, columns = _sizes(plan, y)
     if y.dtype != torch.float64:
-        return f"on the way back in {y.dtype}"
+        return f"on the way back in {y.dtype}, where PyTorch's op is oneDNN's convolution"
+    if columns < 850_000:
+        return f"on the way back in float64 for {columns} columns: 0.4 ms against 0.1 for few"
+    if ins > 128:
+        return f"on the way back in float64 to {ins} channels: 29 ms against 13 for 256, 64 images of 8 x 8"
+    if ins >= 16 * outs and prod(plan.kernel) < 30:
+        return f"on the way back in float64 from {outs} channels to {ins}: 0.9 ms against 0.6 for 1 to 48"
+    if ins == outs == 1 and prod(plan.kernel) <= 9 and max(plan.stride) == 1:
+        return "on the way back in float64 depthwise: 19 ms against 10 for 32 channels, four images of 112 x 112, 3 x 3"
     return ""
 
 
 def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
     """Say where the compiled loops give the weight slower."""
+    ins, outs, samples, columns = _sizes(plan, x)
     if x.dtype != torch.float64:
-        return f"on the way back in {x.dtype}"
+        return f"for the weight in {x.dtype}, where PyTorch's op is oneDNN's"
+    if columns < 450_000:
+        return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
+    samples *= x.shape[0]
+    if ins > 64 or (ins > 40 and (plan.rank == 1 or ins >= 16 * outs)):
+        return f"for the weight in float64 of {ins} channels: 25 ms against 21 for 256, 8 images of 32 x 32"
+    if samples < (3000 if ins > 40 else 800 if ins > 24 else 0):
+        return f"for the weight in float64 from {samples} samples of {ins} channels: 12 ms against 5 for 64 of 32"
     return ""
 
 

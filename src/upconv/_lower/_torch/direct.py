@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 
-from upconv._lower._torch import _own as own
 from upconv._lower._torch._choice import slow_direct, slow_direct_conv, slow_direct_conv_weight
 from upconv._lower._torch._eager import Verb, eagerly, is_channels_last, is_watched
 from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._openmp import is_here, side_by_side
 from upconv._lower._torch._own import WIDENED
+from upconv._lower._torch._own import conv as own_conv
+from upconv._lower._torch._own import conv_transpose as own_conv_transpose
+from upconv._lower._torch._own import conv_weight as own_conv_weight
 from upconv._plan import Plan, make_plan
 
 __all__ = [
@@ -117,15 +119,15 @@ def _back_conv_weight(plan: Plan, x: Any, y: Any, given: Any, by_x: Any, by_y: A
 
 
 def _dy(plan: Plan, x: Any, weight: Any) -> Any:
-    return (own.conv_transpose if slow(plan, x) else conv_transpose)(plan, x, weight, None)
+    return (own_conv_transpose if slow(plan, x) else conv_transpose)(plan, x, weight, None)
 
 
 def _dx(plan: Plan, y: Any, weight: Any) -> Any:
-    return (own.conv if slow_conv(plan, y) else conv)(plan, y, weight, None)
+    return (own_conv if slow_conv(plan, y) else conv)(plan, y, weight, None)
 
 
 def _dweight(plan: Plan, x: Any, y: Any) -> Any:
-    return (own.conv_weight if slow_conv_weight(plan, x) else conv_weight)(plan, x, y)
+    return (own_conv_weight if slow_conv_weight(plan, x) else conv_weight)(plan, x, y)
 
 
 def _fill(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -161,11 +163,11 @@ def _computed(fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | No
 
 
 def _own_conv_weight(plan: Plan, x: Any, y: Any, _: None) -> Any:
-    return own.conv_weight(plan, x, y)
+    return own_conv_weight(plan, x, y)
 
 
-CONV_TRANSPOSE = Verb(_fill, own.conv_transpose, _back_conv_transpose)
-CONV = Verb(_fill_conv, own.conv, _back_conv)
+CONV_TRANSPOSE = Verb(_fill, own_conv_transpose, _back_conv_transpose)
+CONV = Verb(_fill_conv, own_conv, _back_conv)
 CONV_WEIGHT = Verb(_fill_conv_weight, _own_conv_weight, _back_conv_weight)
 
 
