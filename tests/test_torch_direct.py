@@ -128,6 +128,19 @@ def test_the_way_back_is_the_faster_one(torch, monkeypatch):
         taken.clear()
 
 
+def test_batched_cotangents(torch):
+    """Tensors by their class, whose memory nothing can read."""
+    x = torch.randn(2, 20, 40, 44, dtype=torch.float64).requires_grad_()
+    weight = torch.randn(20, 24, 3, 5, dtype=torch.float64).requires_grad_()
+    y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
+    given = torch.randn(3, *y.shape, dtype=y.dtype)
+    found = torch.autograd.grad(y, (x, weight), given, is_grads_batched=True, retain_graph=True)
+    for n, cotangent in enumerate(given):
+        expected = torch.autograd.grad(y, (x, weight), cotangent, retain_graph=True)
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours[n], theirs)
+
+
 def test_whoever_looks_on_sees_the_op(operands, torch):
     x, weight, bias = operands
     direct = partial(call, algorithm="direct")

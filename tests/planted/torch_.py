@@ -252,7 +252,7 @@ FAULTS = (
         ),
         (
             "batched cotangents are taken for plain ones",
-            "test_torch.py -k 'derivatives_in_both and 1d-conv_transpose-direct'",
+            "test_torch_direct.py -k batched",
             " and not is_batched(array) for",
             " for",
         ),
