@@ -24,7 +24,7 @@ VERBS = {"forward": ("#1b6ca8", "o", -0.2), "dx": ("#e08214", "D", 0.0), "dweigh
 NAMES = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX", "tensorflow": "TensorFlow", "onnxruntime": "ONNX Runtime"}
 INK, FAINT, SLOWER, FASTER = "#222222", "#777777", "#fdf1f0", "#eff7f0"
 WIDTH, ROW, HEAD, DPI = 8.3, 0.25, 1.1, 200  # inches: a README is 8.3 wide at 100 points an inch
-PANELS = 4  # beside each other
+PANELS = 4  # beside each other at most
 TICKS = (1, 10, 1 / 10, 100, 1 / 100, 1000, 2, 1 / 2, 3, 1 / 3, 5, 1 / 5, 30, 1 / 30)  # the first that have room
 FAR_RIGHT = {"va": "center", "fontsize": 7, "color": FAINT}
 FONTS = {"font.family": "sans-serif", "font.size": 8, "text.color": INK, "ytick.color": INK, "xtick.color": FAINT}
@@ -37,8 +37,8 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         panels.setdefault((row["library"], row["dtype"]), []).append(row)
     layers = list(dict.fromkeys(row["layer"] for row in results["rows"]))
     verbs = [verb for verb in VERBS if any(row["verb"] == verb for row in results["rows"])]
-    columns = min(len(panels), PANELS)
-    lines = -(-len(panels) // columns)
+    lines = -(-len(panels) // PANELS)
+    columns = -(-len(panels) // max(1, lines))
     with mpl.rc_context(FONTS):
         figure = Figure((WIDTH, lines * (ROW * len(layers) + HEAD)), layout="constrained", facecolor="white")
         grid = figure.subplots(lines, columns, squeeze=False, sharey=True)
