@@ -90,3 +90,27 @@ def test_the_whole_flow_on_a_cpu(library, tmp_path):
     command += ["--budget", "0"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "left out for want of time" in run.stdout, run.stdout + run.stderr
+
+
+def test_drawn_layers_are_of_every_kind_and_timed_by_what_takes_them(monkeypatch, once):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import numpy as np
+
+    import choices
+    import upconv
+
+    random = choices.Random(3)
+    layers = [choices.draw(random) for _ in range(60)]
+    assert {len(layer.x) - 2 for layer in layers} == {1, 2, 3}
+    assert {layer.weight[1] == 1 and layer.words["groups"] > 1 for layer in layers} == {True, False}
+    assert any(len(set(layer.weight[2:])) > 1 for layer in layers)
+    for layer in layers:
+        assert choices.FEWEST < layer.products < choices.MOST
+        y = upconv.output_shape(layer.x, layer.weight, **layer.words)
+        assert np.prod(y) < choices.LARGEST
+    small = choices.Drawn((1, 4, 9, 7), (4, 2, 3, 4), {"stride": (1, 2), "padding": (1, 1), "groups": 2})
+    for verb in ("forward", "dx", "dweight"):
+        found = choices.calls(small, verb, np.asarray, ("overlap_add", "auto", "raw"))
+        assert set(found) == {"overlap_add", "auto"}
+        seconds = choices.time_in_turn(found, 3)
+        assert all(0 < each < 1 for each in seconds.values())

@@ -1,6 +1,7 @@
 """NumPy's direct convolution, which Numba compiles, on the memory of tensors: on a CPU the two libraries share it.
 
-They run on PyTorch's own threads. As with the tiles, whoever looks on is given its own op, and so is the way back.
+They run on PyTorch's own threads. As with the tiles, whoever looks on is given PyTorch's own op. The three verbs are each
+other's derivatives, and each of them is then the faster one, PyTorch's or this.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ __all__ = [
     "workspace",
 ]
 
-LEAKS = {"conv": "weight", "conv_weight": "x"}  # PyTorch's own op there appends zeros
+LEAKS = {"conv": "weight", "conv_weight": "x"}  # where PyTorch's own op stands in, which appends zeros
 
 
 def refusal(plan: Plan, x: Any) -> str:
