@@ -3,8 +3,8 @@
 All figures are of two cores. PyTorch's op of float32 is oneDNN's: hard to beat at stride 1 and with many channels on
 both sides, slow elsewhere. That of float64 makes columns, and adds them on one thread. Halves go through float32. The
 thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million products and one to three axes, and for the
-ways back in float64 to 300. On 100 others, those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times as
-fast as PyTorch's op of float32 in the geometric mean, and the best algorithm for each 1.95 times.
+ways back in float64 to 300. On 100 others, those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times
+as fast as PyTorch's op of float32 in the geometric mean, and the best algorithm for each 1.95 times.
 """
 
 from __future__ import annotations

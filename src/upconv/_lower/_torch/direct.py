@@ -1,7 +1,7 @@
 """NumPy's direct convolution, which Numba compiles, on the memory of tensors: on a CPU the two libraries share it.
 
-They run on PyTorch's own threads. As with the tiles, whoever looks on is given PyTorch's own op. The three verbs are each
-other's derivatives, and each of them is then the faster one, PyTorch's or this.
+They run on PyTorch's own threads. As with the tiles, whoever looks on is given PyTorch's own op. The three verbs are
+each other's derivatives, and there the faster one is taken, PyTorch's or this.
 """
 
 from __future__ import annotations
