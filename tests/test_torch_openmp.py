@@ -119,6 +119,24 @@ def test_an_interrupt_at_any_instruction_leaves_nothing_undone(team):
 
 
 @dropped
+def test_an_interrupt_on_the_way_in_is_raised(team):
+    """There C gets it, and drops it, whatever the other thread has done meanwhile."""
+
+    def trace(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename == team.__file__ and frame.f_code.co_name == "work":
+            raise KeyboardInterrupt
+
+    found, before = [], sys.gettrace()
+    for _ in range(5):
+        sys.settrace(trace)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                team.side_by_side([partial(found.append, k) for k in range(5)], 2)
+        finally:
+            sys.settrace(before)
+
+
+@dropped
 def test_an_interrupt_at_any_time_leaves_the_next_call_right(team, layer, torch):
     call, expected = layer
     call()

@@ -224,7 +224,7 @@ FAULTS = (
         ("an error on the team is lost", "test_torch_openmp.py -k error", "raise raised[0]", "return"),
         (
             "an interrupt that C drops leaves tasks undone",
-            "test_torch_openmp.py -k instruction",
+            "test_torch_openmp.py -k way_in",
             "if len(done) < todo or get_ident() not in ended:",
             "if False:",
         ),
