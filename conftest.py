@@ -103,6 +103,15 @@ def once(library):
 
 
 @pytest.fixture
+def two_threads(torch):
+    """PyTorch on two threads, whatever the machine has: 'auto' leaves some of its algorithms where there are many."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def plain(library):
     """The library's most ordinary variant."""
     from libraries import variants

@@ -19,7 +19,11 @@ from rich.table import Table
 
 import upconv
 
-BASE = {"numpy": "overlap_add", "torch": "native"}
+# The first is what the others are compared with.
+ALGORITHMS = {
+    "numpy": ("overlap_add", "auto", "direct", "sub_pixel"),
+    "torch": ("native", "auto", "direct", "overlap_add"),
+}
 FEWEST, MOST = 10**6, 7 * 10**8  # products
 LARGEST = 2 * 10**7  # numbers of an image
 BLOCK_S = 0.004  # that a block of calls takes at least
@@ -100,7 +104,7 @@ def mean(ratios):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
-    parser.add_argument("library", choices=BASE)
+    parser.add_argument("library", choices=ALGORITHMS)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--verb", default="forward", choices=("forward", "dx", "dweight"))
     parser.add_argument("--layers", type=int, default=100)
@@ -122,8 +126,8 @@ def main():
         def make(array):
             return array.astype(arguments.dtype)
 
-    base, random, rows = BASE[arguments.library], Random(arguments.seed), []  # noqa: S311  of layers, not of secrets
-    algorithms = (base, "auto", *({"direct", "overlap_add", "sub_pixel", "native"} - {base}))
+    algorithms, random, rows = ALGORITHMS[arguments.library], Random(arguments.seed), []  # noqa: S311  no secrets
+    base = algorithms[0]
     for _ in track(range(arguments.layers), description="Layers", console=console):
         layer = draw(random)
         rows.append((layer, time_in_turn(calls(layer, arguments.verb, make, algorithms), arguments.rounds)))

@@ -16,7 +16,7 @@ WORDS = {"stride": (2, 3), "padding": ((1, 0), (2, 1)), "groups": 2}
 
 
 @pytest.fixture(autouse=True)
-def compiled(torch):
+def compiled(torch, two_threads):
     pytest.importorskip("numba", reason="Numba is not installed")
 
 
@@ -182,17 +182,13 @@ def test_where_auto_takes_it(torch):
 def test_it_takes_as_many_threads_as_pytorch(torch, monkeypatch):
     from upconv._lower._torch import direct
 
-    asked, before = [], torch.get_num_threads()
-    right = direct.side_by_side
+    asked, right = [], direct.side_by_side
     monkeypatch.setattr(direct, "side_by_side", lambda *tasks, **words: asked.append(words) or right(*tasks, **words))
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            upconv.conv_transpose(torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5), algorithm="direct")
-            assert {words["threads"] for words in asked} == {threads}
-            asked.clear()
-    finally:
-        torch.set_num_threads(before)
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        upconv.conv_transpose(torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5), algorithm="direct")
+        assert {words["threads"] for words in asked} == {threads}
+        asked.clear()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

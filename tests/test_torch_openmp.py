@@ -14,13 +14,7 @@ import pytest
 
 import upconv
 
-
-@pytest.fixture(autouse=True)
-def two_threads(torch):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 @pytest.fixture

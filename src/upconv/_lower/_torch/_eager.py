@@ -11,10 +11,11 @@ from upconv._lower._torch._own import WIDENED
 from upconv._lower._torch._own import refusal as own_refusal
 from upconv._plan import Plan
 
-__all__ = ["Verb", "eagerly", "is_channels_last", "is_watched", "refusal"]
+__all__ = ["WATCHED", "Verb", "eagerly", "is_channels_last", "is_watched", "refusal"]
 
 FLOATING = {torch.float32, torch.float64} | WIDENED
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+WATCHED = "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
 
 
 class Verb(NamedTuple):

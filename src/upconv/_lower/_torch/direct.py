@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from upconv._lower._torch._choice import slow_direct, slow_direct_conv, slow_direct_conv_weight
-from upconv._lower._torch._eager import Verb, eagerly, is_channels_last, is_watched
+from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_channels_last, is_watched
 from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._openmp import is_here, side_by_side
 from upconv._lower._torch._own import WIDENED
@@ -69,7 +69,7 @@ def slow_conv_weight(plan: Plan, x: Any) -> str:
 
 def _slow_here() -> str:
     if is_watched():
-        return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
+        return WATCHED
     from upconv._lower._numpy.direct import MOST_THREADS
 
     if not is_here():

@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from upconv._lower._torch._choice import slow_overlap_add
-from upconv._lower._torch._eager import Verb, eagerly, is_watched, refusal
+from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_watched, refusal
 from upconv._lower._torch._own import conv, conv_weight, derivatives
 from upconv._lower._torch._own import conv_transpose as own_op
 from upconv._lower._torch._scatter import scatter
@@ -31,7 +31,7 @@ VERB = Verb(scatter, own_op, derivatives)
 def slow(plan: Plan, x: Any) -> str:
     """Say where PyTorch's own op is faster."""
     if is_watched():
-        return "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
+        return WATCHED
     return slow_overlap_add(plan, x)
 
 
