@@ -93,6 +93,7 @@ def test_the_whole_flow_on_a_cpu(library, tmp_path):
 
 
 def test_drawn_layers_are_of_every_kind_and_timed_by_what_takes_them(monkeypatch, once):
+    pytest.importorskip("rich", reason="the benchmarks print with rich")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import numpy as np
 
