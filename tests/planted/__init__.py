@@ -3,7 +3,7 @@
 Each must be seen by the tests that it names. One that stays unseen is a test that is missing.
 """
 
-from planted import arguments, calls, generic, jax_, numpy_, others, plan, torch_
+from planted import arguments, calls, generic, jax_, numpy_, numpy_compiled, others, plan, torch_
 from planted.fault import Fault
 
 __all__ = ["FAULTS", "Fault"]
@@ -14,6 +14,7 @@ FAULTS = (
     *calls.FAULTS,
     *generic.FAULTS,
     *numpy_.FAULTS,
+    *numpy_compiled.FAULTS,
     *torch_.FAULTS,
     *jax_.FAULTS,
     *others.FAULTS,

@@ -1,8 +1,8 @@
-"""Faults of NumPy's lowerings: tiles, windows, tables, sub-pixel phases, FFTs, threads, and the two ways back."""
+"""Faults of what NumPy alone computes with: tiles, windows, sub-pixel phases, FFTs, threads, and the two ways back."""
 
 from planted.fault import Fault
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "of_numpy"]
 
 FOLDER = "_lower/_numpy"
 VALUES = "test_values.py -k both_layouts"
@@ -11,18 +11,17 @@ HALVES = "test_values.py -k halves"
 TILES = "test_tiles.py -k 'named or many_tiles'"
 TILES_BACK = "test_tiles.py -k ways_back"
 NOT_FINITE = "-k not_finite"
-DIRECT = "test_direct.py -k 'named or way_back'"
-LOOPS = "test_values.py -k 'both_layouts and loops'"
 FFT = "test_fft.py -k many_blocks"
 THREADS = "test_threads.py"
 
 
-def _faults(file, *rows):
+def of_numpy(file, *rows):
+    """Faults of a file of NumPy's lowerings."""
     return (Fault(breaks, "numpy", tests, f"{FOLDER}/{file}.py", *texts) for breaks, tests, *texts in rows)
 
 
 FAULTS = (
-    *_faults(
+    *of_numpy(
         "_grid",
         (
             "one sample more than is kept",
@@ -47,7 +46,7 @@ FAULTS = (
             'in ("bfloat16",)',
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_operands",
         (
             "what is not finite is taken for finite",
@@ -74,7 +73,7 @@ FAULTS = (
             "    of.out[...] = 0",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_window",
         (
             "the overlap is not handed on",
@@ -105,7 +104,7 @@ FAULTS = (
             "y, ours = operands(plan, x, weight, None if len(x) > 1 else bias)",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_schedule",
         (
             "taps of one shift side by side, whatever the dilation",
@@ -128,7 +127,7 @@ FAULTS = (
         ),
         ("a folded axis keeps its crop", TILES, "slice(first - lo, stop - lo)", "slice(first, stop)"),
     ),
-    *_faults(
+    *of_numpy(
         "_few",
         ("the table's missing terms are its first", VALUES, "most), columns.size)", "most), 0)"),
         (
@@ -138,7 +137,7 @@ FAULTS = (
             "table",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_columns",
         (
             "every group has the bias of the first",
@@ -169,7 +168,7 @@ FAULTS = (
             "np.zeros(plan.weight_shape, x.dtype)",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_by_tap",
         (
             "tap by tap, the last tap alone",
@@ -185,7 +184,7 @@ FAULTS = (
             "(..., *(tap.a - 1 for tap in taps)), samples",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "sub_pixel",
         ("columns begin beside their shift", VALUES, "start = margin - sum(", "start = margin - margin % 2 - sum("),
         (
@@ -209,86 +208,11 @@ FAULTS = (
             "first, stop = max(0, front), min(plan.size[0], q + rows - 1)",
         ),
     ),
-    *_faults(
+    *of_numpy(
         "_phases",
         ("phases in the order of taps", VALUES, "key=lambda a: a * d % s)", "key=lambda a: -a)"),
     ),
-    *_faults(
-        "direct",
-        (
-            "what no tap reaches is left as it was by the compiled loops",
-            DIRECT,
-            "if not of.x.size or not _is_covered(of.plan):",
-            "if False:",
-        ),
-    ),
-    *_faults(
-        "_pieces",
-        ("an infinite weight is compiled", "test_direct.py -k not_finite", "if not finite.all():", "if False:"),
-        ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
-        ("a long kernel takes all memory", "test_direct.py -k far", "* itemsize > LONGEST", "* itemsize > LONGEST**2"),
-        ("the weight of one thread is all", DIRECT, "totals.sum(axis=0)", "totals[0]"),
-    ),
-    *_faults(
-        "_correlation",
-        ("one run is all", DIRECT, "range(0, samples, RUN)", "range(0, min(samples, RUN), RUN)"),
-        (
-            "an infinite sample is compiled",
-            f"test_adjoint.py {NOT_FINITE}",
-            "if not (_is_finite(laid) and _is_finite(image)):",
-            "if False:",
-        ),
-        ("a pair of channels has one of them", DIRECT, "range(min(rows, end - c))", "range(1)"),
-    ),
-    *_faults(
-        "_rows",
-        (
-            "odd samples before even ones",
-            DIRECT,
-            "for place in (lane, lanes + lane)]",
-            "for place in (lanes + lane, lane)]",
-        ),
-        (
-            "the end of a row is left out",
-            DIRECT,
-            'icmp_signed("<", first, last), vectors',
-            'icmp_signed("<", n, first), vectors',
-        ),
-    ),
-    *_faults(
-        "_trilinear",
-        ("the first sample is left out", LOOPS, "max(0, -(at // s))", "max(1, -(at // s))"),
-        ("groups see each other", LOOPS, "(channel // ins * outs + o)", "(channel // (groups * ins) * outs + o)"),
-    ),
-    *_faults(
-        "loops",
-        ("few numbers without their bias", LOOPS, "if bias is None:", "if True:"),
-        ("many numbers one after the other", "test_loops.py", "if products <= MANY else", "if True else"),
-    ),
-    *_faults(
-        "_tables",
-        ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
-        ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
-        ("samples of channels last are a pair", DIRECT, "index[-1] if y[-1] == 1 else 0", "index[-1]"),
-    ),
-    *_faults(
-        "_compiled",
-        ("the first piece of every image", DIRECT, "(top + line) % sizes.rows, (top", "line % sizes.rows, (top"),
-        (
-            "the rest of the pieces is left out",
-            DIRECT,
-            "height = min(sizes.lines, all_lines - top)",
-            "height = min(1, all_lines - top)",
-        ),
-        ("the bias of the first group", DIRECT, "= bias[group, rows", "= bias[0, rows"),
-        (
-            "what is kept of one phase alone is dropped",
-            DIRECT,
-            "for n in range(last, b):",
-            "for n in range(last, last):",
-        ),
-    ),
-    *_faults(
+    *of_numpy(
         "fft",
         (
             "shifts of a phase side by side",
@@ -300,7 +224,7 @@ FAULTS = (
         ("groups share a bias", FFT, "of.bias[group, row.channel]", "of.bias[0, row.channel]"),
         ("computed in single precision", "test_fft.py -k rounded_once", 'else "float64")', 'else "float32")'),
     ),
-    *_faults(
+    *of_numpy(
         "_threads",
         (
             "BLAS is left with one thread",

@@ -13,7 +13,7 @@ import numpy as np
 from upconv._lower._numpy._layout import lay
 from upconv._lower._numpy._micro import BYTES, IS_WIDE, accumulate
 from upconv._lower._numpy._numba import compiled
-from upconv._lower._numpy._rows import copy, weave
+from upconv._lower._numpy._rows import at_strides, copy, weave
 from upconv._lower._numpy._tables import ROWS, Sizes, Steps, Tables
 
 __all__ = ["direct", "pack"]
@@ -138,7 +138,7 @@ def _block(
     weights = weight.ctypes.data + (group * weight.shape[1] + at) * laid.itemsize
     terms = tables.starts.ctypes.data + first_term * 8, last_term - first_term
     _sum(samples, terms, weights, start.ctypes.data, sums, kept, n)
-    i = 0
+    i, zero, size = 0, sums.dtype.type(0), sums.itemsize
     while i < kept:
         phase, place = rows[block, i, 0], steps.base + group * steps.group + rows[block, i, 1] * steps.channel
         a, b = max(left, targets[phase, 0]), min(right, targets[phase, 1])
@@ -168,24 +168,21 @@ def _block(
             i += 2
         else:
             place += targets[phase, 2] + (a - targets[phase, 0]) * steps.column
-            for line in range(top, bottom):
+            source, goal = sums.ctypes.data + (here + a) * size, result.ctypes.data + place * size
+            for line in range(top, bottom if a < b else top):
                 target = targets[phase, 3 + of_image[line]]
-                if target >= 0 and a < b:
-                    _spread(
-                        sums, here + line * sizes.pitch + a, result, place + image[line] + target, steps.column, b - a
-                    )
+                if target >= 0:
+                    of_line, to = source + line * sizes.pitch * size, goal + (image[line] + target) * size
+                    _spread(zero, of_line, to, steps.column, b - a)
             i += 1
 
 
 @compiled()
-def _spread(given: Any, first: int, result: Any, to: int, stride: int, n: int) -> None:
-    size = given.itemsize
+def _spread(zero: Any, source: int, target: int, stride: int, n: int) -> None:
     if stride == 1:
-        copy(given.dtype.type(0), given.ctypes.data + first * size, result.ctypes.data + to * size, n)
+        copy(zero, source, target, n)
     else:
-        a, b, s = np.uint64(first), np.uint64(to), np.uint64(stride)
-        for j in range(np.uint64(n)):
-            result[b + j * s] = given[a + j]
+        at_strides(zero, source, 1, target, stride, n)
 
 
 @compiled()

@@ -17,8 +17,10 @@ from upconv._plan import Plan
 
 __all__ = ["Team", "correlate", "is_too_long", "kept_bytes", "our_team", "planes", "run"]
 
-# Of a thread: a line with all that the kernel reaches from it is divided where it is longer.
-LONGEST = 4 * TILE_BYTES
+# Of a thread: a line is divided where it is longer with all that the kernel reaches from it. Threads that divide its
+# rows would each lay out all of it: a vocoder's layer took 23 ms so, and takes 14.
+LONGEST = TILE_BYTES
+MOST_BYTES = 4 * TILE_BYTES
 # Pieces for each thread up to which each is a task: six in four tasks take a third longer. Of many, a task is several,
 # because to call a compiled function takes 15 microseconds.
 FEW_PIECES = 6
@@ -43,17 +45,17 @@ def our_team(most: int = MOST_THREADS) -> Team:
 def is_too_long(plan: Plan, itemsize: int) -> bool:
     """Whether what one sample reaches is more than a thread keeps; on the last axis twice, where parts overlap."""
     *least, across = [n - i for n, i in zip(grid_of(plan), plan.size, strict=True)]
-    return max(planes(plan)) * prod(n + 1 for n in least) * (2 * across + 1) * itemsize > LONGEST
+    return max(planes(plan)) * prod(n + 1 for n in least) * (2 * across + 1) * itemsize > MOST_BYTES
 
 
 def kept_bytes(image: int) -> int:
     """What all threads keep of an image of so many bytes."""
-    return cores() * min(2 * image, LONGEST)
+    return cores() * min(2 * image, MOST_BYTES)
 
 
 def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
     """Fill the weight, or return False where a sample is not finite."""
-    from upconv._lower._numpy._correlation import correlation
+    from upconv._lower._numpy._correlation import HIGH, WIDE, correlation
 
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(of.x)
@@ -63,18 +65,20 @@ def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
         of = of._replace(out=y)
     groups, ins, outs = of.weight.shape[:3]
     threads = min(team.threads, max(1, WEIGHTS // of.weight.nbytes)) if of.is_much() else 1
-    totals = np.zeros((threads, groups, ins, outs * prod(of.plan.kernel)), x.dtype)
-    finite: Any = np.ones(threads, bool)
+    terms = outs * prod(of.plan.kernel)
+    totals = np.zeros((threads, groups, -(-ins // HIGH), -(-terms // WIDE), HIGH * WIDE), x.dtype)
     of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
     for part in _parts(backward, of):
         tables = _tables(backward, part, ins)
         ends = [tuple(_steps(view, whole, part)) for view, whole in ((part.x, x), (part.out, y))]
         arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
         for n, share in enumerate(_shares(groups * tables.sizes.pieces, threads)):
-            of_thread[n].append(partial(correlation, *share, plain(tables), *arrays, totals[n], finite[n : n + 1]))
+            of_thread[n].append(partial(correlation, *share, plain(tables), *arrays, ins, totals[n]))
     team.side_by_side([partial(_in_turn, tasks) for tasks in of_thread])
-    of.weight[...] = totals.sum(axis=0).reshape(of.weight.shape)
-    return bool(finite.all())
+    tiles = totals.sum(axis=0).reshape(*totals.shape[1:4], HIGH, WIDE).swapaxes(2, 3)
+    rows = tiles.reshape(groups, HIGH * tiles.shape[1], WIDE * tiles.shape[3])
+    of.weight[...] = rows[:, :ins, :terms].reshape(of.weight.shape)
+    return bool(np.isfinite(of.weight).all())
 
 
 def _in_turn(tasks: Iterable[Callable[[], None]]) -> None:
@@ -125,11 +129,12 @@ def planes(plan: Plan) -> tuple[int, int]:
 
 @lru_cache(maxsize=512)
 def _is_whole(plan: Plan, itemsize: int, longest: int) -> bool:
-    """Whether a thread keeps a line, or it cannot be divided."""
+    """Whether a thread keeps a line, or it cannot be divided, or what halves have in common is half of it."""
     last = plan.rank - 1
-    rows = prod(n - i + 1 for n, i in zip(grid_of(plan)[:-1], plan.size, strict=False))
-    line = max(planes(plan)) * rows * grid_of(plan)[last] * itemsize
-    return line <= longest or plan.size[last] < 2 or plan.out[last] <= plan.stride[last]
+    size, grid = plan.size[last], grid_of(plan)
+    rows = prod(n - i + 1 for n, i in zip(grid[:-1], plan.size, strict=False))
+    line = max(planes(plan)) * rows * grid[last] * itemsize
+    return line <= longest or size < 2 or 2 * size <= grid[last] or plan.out[last] <= plan.stride[last]
 
 
 def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from upconv._lower._numpy._micro import BYTES
 
-__all__ = ["copy", "unweave", "weave"]
+__all__ = ["at_strides", "copy", "every_fourth", "every_second", "every_third", "weave"]
 
 INT32 = ir.IntType(32)
 
@@ -82,16 +83,40 @@ def _weave(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any)
     builder.store(both, target, align=size)
 
 
-def _unweave(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) -> None:
-    first = builder.mul(at, at.type(2))
-    # Not a sample beyond the last that is taken: it may be none of the array's.
-    second = builder.add(first, at.type(lanes - 1))
-    a, b = (builder.load(_place(builder, scalar, size, lanes, rows[0], place), align=size) for place in (first, second))
-    order = [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]
-    taken = a if lanes == 1 else _shuffle(builder, a, b, order)
-    builder.store(taken, _place(builder, scalar, size, lanes, rows[1], at), align=size)
+def _every(stride: int) -> Callable[..., None]:
+    def move(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) -> None:
+        source, last = builder.mul(at, at.type(stride)), (lanes - 1) * stride
+        taken, found = None, 0
+        while found < lanes:
+            # Not a sample beyond the last that is taken: it may be none of the array's.
+            begin = min(found * stride, last - lanes + 1)
+            place = _place(builder, scalar, size, lanes, rows[0], builder.add(source, at.type(begin)))
+            some = builder.load(place, align=size)
+            here = [lanes + lane * stride - begin for lane in range(lanes)]
+            order = [lane if lane < found else min(here[lane], 2 * lanes - 1) for lane in range(lanes)]
+            taken = some if lanes == 1 else _shuffle(builder, some if taken is None else taken, some, order)
+            found = 1 + (begin + lanes - 1) // stride
+        builder.store(taken, _place(builder, scalar, size, lanes, rows[1], at), align=size)
+
+    return move
 
 
 copy = _by_vectors(_copy, 2)
 weave = _by_vectors(_weave, 3)
-unweave = _by_vectors(_unweave, 2)
+every_second, every_third, every_fourth = (_by_vectors(_every(stride), 2) for stride in (2, 3, 4))
+
+
+@intrinsic
+def at_strides(context: Any, like: Any, source: Any, step: Any, target: Any, stride: Any, n: Any) -> Any:
+    """Copy n samples one by one, so many from one to the next on either side."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        like, source, step, target, stride, n = args
+        size = 4 if isinstance(like.type, ir.FloatType) else 8
+        with cgutils.for_range(builder, n) as loop:
+            a, b = builder.mul(loop.index, step), builder.mul(loop.index, stride)
+            value = builder.load(_place(builder, like.type, size, 1, source, a), align=size)
+            builder.store(value, _place(builder, like.type, size, 1, target, b), align=size)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 5), emit

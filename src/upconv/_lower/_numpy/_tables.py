@@ -23,7 +23,7 @@ ROWS = 8  # that are computed side by side
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
 TILE_BYTES = 1 << 20
 # To be divided between threads.
-PIECES = 4
+PIECES = 8
 
 
 class Steps(NamedTuple):

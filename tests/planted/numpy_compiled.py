@@ -1,0 +1,108 @@
+"""Faults of what Numba compiles for NumPy and PyTorch: tables, layouts, copies of rows, and the innermost loops."""
+
+from planted.numpy_ import NOT_FINITE, of_numpy
+
+__all__ = ["FAULTS"]
+
+DIRECT = "test_direct.py -k 'named or way_back'"
+LOOPS = "test_values.py -k 'both_layouts and loops'"
+
+FAULTS = (
+    *of_numpy(
+        "direct",
+        (
+            "what no tap reaches is left as it was by the compiled loops",
+            DIRECT,
+            "if not of.x.size or not _is_covered(of.plan):",
+            "if False:",
+        ),
+    ),
+    *of_numpy(
+        "_pieces",
+        ("an infinite weight is compiled", "test_direct.py -k not_finite", "if not finite.all():", "if False:"),
+        ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
+        (
+            "a long kernel takes all memory",
+            "test_direct.py -k far",
+            "* itemsize > MOST_BYTES",
+            "* itemsize > MOST_BYTES**2",
+        ),
+        ("the weight of one thread is all", DIRECT, "totals.sum(axis=0)", "totals[0]"),
+        (
+            "an infinite sample is compiled",
+            f"test_adjoint.py {NOT_FINITE}",
+            "return bool(np.isfinite(of.weight).all())",
+            "return True",
+        ),
+        ("a tile by columns", DIRECT, "HIGH, WIDE).swapaxes(2, 3)", "WIDE, HIGH).transpose(0, 1, 4, 2, 3)"),
+    ),
+    *of_numpy(
+        "_correlation",
+        ("one run is all", DIRECT, "range(0, samples, RUN)", "range(0, min(samples, RUN), RUN)"),
+        ("some tiles of terms are all", DIRECT, "range(0, tiles, near)", "range(0, min(tiles, near), near)"),
+        (
+            "each part has the first channels",
+            DIRECT,
+            "totals.shape[1] + c // HIGH)",
+            "totals.shape[1] + (c - begin) // HIGH)",
+        ),
+    ),
+    *of_numpy(
+        "_rows",
+        (
+            "odd samples before even ones",
+            DIRECT,
+            "for place in (lane, lanes + lane)]",
+            "for place in (lanes + lane, lane)]",
+        ),
+        (
+            "the end of a row is left out",
+            DIRECT,
+            'icmp_signed("<", first, last), vectors',
+            'icmp_signed("<", n, first), vectors',
+        ),
+        ("every third sample is its neighbour", DIRECT, "lanes + lane * stride - begin", "lanes + lane * 2 - begin"),
+    ),
+    *of_numpy(
+        "_layout",
+        ("the next image is the same", DIRECT, "source += steps.image * size", "source += 0"),
+        ("the first piece of every image is read", DIRECT, "begin % sizes.rows, begin", "0, begin"),
+    ),
+    *of_numpy(
+        "_micro",
+        ("sums of a tile in another order", DIRECT, "zip(some[::2], some[1::2]", "zip(some[1::2], some[::2]"),
+    ),
+    *of_numpy(
+        "_trilinear",
+        ("the first sample is left out", LOOPS, "max(0, -(at // s))", "max(1, -(at // s))"),
+        ("groups see each other", LOOPS, "(channel // ins * outs + o)", "(channel // (groups * ins) * outs + o)"),
+    ),
+    *of_numpy(
+        "loops",
+        ("few numbers without their bias", LOOPS, "if bias is None:", "if True:"),
+        ("many numbers one after the other", "test_loops.py", "if products <= MANY else", "if True else"),
+    ),
+    *of_numpy(
+        "_tables",
+        ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
+        ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
+        ("samples of channels last are a pair", DIRECT, "index[-1] if y[-1] == 1 else 0", "index[-1]"),
+    ),
+    *of_numpy(
+        "_compiled",
+        ("the first piece of every image", DIRECT, "(top + line) % sizes.rows, (top", "line % sizes.rows, (top"),
+        (
+            "the rest of the pieces is left out",
+            DIRECT,
+            "height = min(sizes.lines, all_lines - top)",
+            "height = min(1, all_lines - top)",
+        ),
+        ("the bias of the first group", DIRECT, "= bias[group, rows", "= bias[0, rows"),
+        (
+            "what is kept of one phase alone is dropped",
+            DIRECT,
+            "for n in range(last, b):",
+            "for n in range(last, last):",
+        ),
+    ),
+)
