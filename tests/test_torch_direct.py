@@ -10,6 +10,7 @@ import pytest
 import upconv
 from refusals import refused
 from upconv import _calls
+from upconv._plan import make_plan
 
 X, WEIGHT, BIAS = (2, 6, 9, 14), (6, 4, 5, 4), (8,)
 WORDS = {"stride": (2, 3), "padding": ((1, 0), (2, 1)), "groups": 2}
@@ -177,6 +178,48 @@ def test_where_auto_takes_it(torch):
     assert algorithm(double, (1, 64, 40, 44), (64, 48, 3, 5)) == "direct"
     assert algorithm(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
     assert algorithm(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
+
+
+def test_where_the_ways_back_take_it(torch):
+    from upconv._lower._torch._choice import slow_direct_conv, slow_direct_conv_weight
+
+    def taken(dtype, x, weight, *, stride, groups=1):
+        size, kernel, outs = x[2:], weight[2:], weight[1] * groups
+        out = tuple((i - 1) * s + k for i, k, s in zip(size, kernel, stride, strict=True))
+        plan = make_plan(
+            in_channels=x[1],
+            out_channels=outs,
+            groups=groups,
+            size=size,
+            kernel=kernel,
+            stride=stride,
+            dilation=(1,) * len(size),
+            out=out,
+            lo=(0,) * len(size),
+            channels_last=False,
+        )
+        x = torch.empty(x, dtype=dtype, device="meta")
+        y = torch.empty(len(x), outs, *out, dtype=dtype, device="meta")
+        return not slow_direct_conv(plan, y), not slow_direct_conv_weight(plan, x)
+
+    single, half, double = torch.float32, torch.float16, torch.float64
+    for dtype in (single, half, double):
+        assert taken(dtype, (4, 5, 128, 96), (5, 24, 4, 3), stride=(2, 1)) == (True, True)
+        assert taken(dtype, (1, 32, 4, 5), (32, 24, 3, 5), stride=(2, 3)) == (False, False)
+        assert taken(dtype, (2, 512, 24, 20), (512, 256, 3, 5), stride=(2, 3)) == (False, False)
+        # So few columns that halves, which are copied, are left to PyTorch's op.
+        wide = dtype != half
+        assert taken(dtype, (2, 128, 28, 30), (128, 2, 3, 1), stride=(2, 1), groups=128) == (wide, wide)
+        assert taken(dtype, (8, 60, 80, 90), (60, 24, 4, 3), stride=(2, 3)) == (wide, True)
+    for dtype in (single, double):
+        assert taken(dtype, (1, 21, 32, 30), (21, 21, 16, 15), stride=(8, 8)) == (dtype == double, True)
+        assert taken(dtype, (1, 21, 32, 30), (21, 21, 16, 15), stride=(4, 8)) == (dtype == double, dtype == double)
+        assert taken(dtype, (1, 24, 9000), (24, 24, 8), stride=(4,)) == (dtype == double, dtype == double)
+        assert taken(dtype, (64, 32, 14, 12), (32, 16, 3, 5), stride=(2, 1)) == (dtype == double, dtype == double)
+    assert taken(double, (9, 70, 20, 26), (70, 64, 3, 5), stride=(2, 1)) == (True, True)
+    assert taken(double, (9, 90, 20, 26), (90, 64, 3, 5), stride=(2, 1)) == (True, False)
+    assert taken(double, (1, 48, 96, 90), (48, 1, 3, 3), stride=(1, 1), groups=48) == (False, True)
+    assert taken(double, (16, 64, 64, 60), (64, 1, 4, 3), stride=(2, 1)) == (False, True)
 
 
 def test_it_takes_as_many_threads_as_pytorch(torch, monkeypatch):

@@ -2,9 +2,13 @@
 
 All figures are of two cores. PyTorch's op of float32 is oneDNN's: hard to beat at stride 1 and with many channels on
 both sides, slow elsewhere. That of float64 makes columns, and adds them on one thread. Halves go through float32. The
-thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million products and one to three axes, and for the
-ways back in float64 to 300. On 100 others, those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times
-as fast as PyTorch's op of float32 in the geometric mean, and the best algorithm for each 1.95 times.
+thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million products and one to three axes. On others,
+those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times as fast as PyTorch's op of float32 in the
+geometric mean, and the best algorithm for each 1.95 times.
+
+On the way back to the input and to the weight they were fitted to 260 layers of float32 each, 200 of float64 and 110 of
+float16. There the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float64 1.59 and 1.67, in float16 1.07 and
+1.16; the faster of the two for each would be 1.17 and 1.43, 1.62 and 1.71, 1.11 and 1.25.
 """
 
 from __future__ import annotations
@@ -52,33 +56,47 @@ def slow_direct(plan: Plan, x: Any) -> str:
 
 def slow_direct_conv(plan: Plan, y: Any) -> str:
     """Say where the compiled loops are slower on the way back."""
-    ins, outs, _, columns = _sizes(plan, y)
-    if y.dtype != torch.float64:
-        return f"on the way back in {y.dtype}, where PyTorch's op is oneDNN's convolution"
-    if columns < 850_000:
-        return f"on the way back in float64 for {columns} columns: 0.4 ms against 0.1 for few"
-    if ins > 128:
-        return f"on the way back in float64 to {ins} channels: 29 ms against 13 for 256, 64 images of 8 x 8"
-    if ins >= 16 * outs and prod(plan.kernel) < 30:
-        return f"on the way back in float64 from {outs} channels to {ins}: 0.9 ms against 0.6 for 1 to 48"
-    if ins == outs == 1 and prod(plan.kernel) <= 9 and max(plan.stride) == 1:
-        return "on the way back in float64 depthwise: 19 ms against 10 for 32 channels, four images of 112 x 112, 3 x 3"
-    return ""
+    ins, outs, samples, columns = _sizes(plan, y)
+    if y.dtype == torch.float64:
+        if columns < 550_000:
+            return f"on the way back in float64 for {columns} columns: 0.4 ms against 0.1 for few"
+        if ins > 40 and prod(plan.weight_shape) > 350_000:
+            return f"on the way back in float64 to {ins} channels: 29 ms against 13 for 256, 64 images of 8 x 8"
+        if ins >= 32 * outs and prod(plan.kernel) < 30:
+            return f"on the way back in float64 from {outs} channels to {ins}: 28 ms against 21 for 1 to 64"
+        if ins == outs == 1 and prod(plan.kernel) <= 9 and max(plan.stride) == 1:
+            return "on the way back in float64 depthwise: 14 ms against 8 for 48 channels, 128 x 128, 3 x 3"
+        return ""
+    if outs > 1 and columns > 2_000_000 and ins <= 6:
+        return ""  # 20 ms against 9 for 8 channels to 24, four images of 128 x 128, 4 x 4 at a stride of 2
+    if y.dtype == torch.float32 and outs > 1:
+        if columns > 12_000_000:
+            return ""  # 24 ms against 11 for groups of 21 channels to 8, eight images of 64 x 64, 4 x 4
+        if columns > 900_000 and ins <= 6 and samples > 82 and max(plan.stride) <= 2:
+            return ""  # 4.1 ms against 2.3 for 128 channels, each to two, two images of 28 x 28
+    return f"on the way back for {columns} columns to {ins} channels: 4.7 ms against 3.1 for 786432 to 128"
 
 
 def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
     """Say where the compiled loops give the weight slower."""
     ins, outs, samples, columns = _sizes(plan, x)
-    if x.dtype != torch.float64:
-        return f"for the weight in {x.dtype}, where PyTorch's op is oneDNN's"
-    if columns < 450_000:
-        return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
-    samples *= x.shape[0]
-    if ins > 64 or (ins > 40 and (plan.rank == 1 or ins >= 16 * outs or is_direct(plan))):
-        return f"for the weight in float64 of {ins} channels: 25 ms against 21 for 256, 8 images of 32 x 32"
-    if samples < (3000 if ins > 40 else 800 if ins > 24 else 0):
-        return f"for the weight in float64 from {samples} samples of {ins} channels: 12 ms against 5 for 64 of 32"
-    return ""
+    of_all = x.shape[0] * samples
+    if x.dtype == torch.float64:
+        if columns < 200_000:
+            return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
+        if ins > 80 or of_all < (200 if ins <= 16 else 650 if ins <= 56 else 1800):
+            return f"for the weight in float64 from {of_all} samples of {ins} channels: 12 ms against 5 for 64 of 32"
+        return ""
+    if columns < (300_000 if x.dtype == torch.float32 else 2_300_000):
+        return f"for the weight for {columns} columns: 0.4 ms against 0.2 for few"
+    if ins <= 6:
+        return ""  # 2.4 ms against 0.8 for 21 channels, each to one, 64 x 64, 4 x 4 at a stride of 2
+    if ins * outs * prod(plan.kernel) < 2**17 and (plan.rank > 1 or x.shape[0] > 1):
+        if prod(plan.stride) >= MANY_PHASES and ins <= 48:
+            return ""  # 13 ms against 6 for 21 channels, 32 x 32, a kernel of 16 x 16 at a stride of 8
+        if max(plan.stride) > 1 and outs > 3 and samples > 400 and of_all > 4000:
+            return ""  # 17 ms against 13 for 128 channels to 64, 128 x 128, each sample to 2 x 2
+    return f"for the weight from {of_all} samples of {ins} channels: 3.2 ms against 2.1 for 12544 of 32"
 
 
 def slow_overlap_add(plan: Plan, x: Any) -> str:
