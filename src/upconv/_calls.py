@@ -11,21 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ["keep", "key_of", "known"]
+__all__ = ["keep", "recall"]
 
 _CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
 _EXACT = frozenset((int, str, type(None)))
 
 
-def key_of(verb: str, rank: int | None, words: tuple[Any, ...], *arrays: Any) -> tuple[Any, ...] | None:
-    """Return what a call has in common with all that come to the same; None for one that is to be looked at anew."""
-    seen = look(*arrays) if _are_exact(words) else None
-    return seen and (verb, rank, seen, words)
+def recall(
+    verb: str, rank: int | None, words: tuple[Any, ...], x: Any, weight: Any, bias: Any
+) -> tuple[tuple[Any, ...] | None, tuple[Callable[..., Any], Plan, bool] | None]:
+    """Return what a call has in common with all that come to the same, None where it is to be looked at anew.
 
-
-def known(key: tuple[Any, ...] | None) -> tuple[Callable[..., Any], Plan, bool] | None:
-    """Return the function of the lowering, the plan, and whether there is a batch axis; None where it is not known."""
-    return _CALLS.get(key) if key else None
+    And what they came to: the function of the lowering, the plan, and whether there is a batch axis.
+    """
+    seen = look(x, weight, bias) if _EXACT.issuperset(map(type, words)) or _are_exact(words) else None
+    if seen is None:
+        return None, None
+    key = verb, rank, seen, words
+    return key, _CALLS.get(key)
 
 
 def keep(key: tuple[Any, ...] | None, lower: Callable[..., Any], plan: Plan, batched: bool) -> None:
@@ -36,8 +39,6 @@ def keep(key: tuple[Any, ...] | None, lower: Callable[..., Any], plan: Plan, bat
 
 def _are_exact(words: tuple[Any, ...]) -> bool:
     """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
-    if _EXACT.issuperset(map(type, words)):
-        return True
     for word in words:  # noqa: SIM110  a generator takes a microsecond more
         if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):
             return False

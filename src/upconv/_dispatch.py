@@ -6,7 +6,7 @@ import operator
 import sys
 
 from upconv._arguments import exact
-from upconv._calls import keep, key_of, known
+from upconv._calls import keep, recall
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import Library, remember, remembers
 from upconv._operands import autocast, autocasts, common_library, no_autocast, of_base_class, refuse_algorithm
@@ -136,18 +136,16 @@ def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_left_as_it_is
-def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
-    """Resolve a transposed convolution and lower it."""
-    words = (algorithm, *geometry)
-    key = key_of("conv_transpose", rank, words, x, weight, bias)
-    found = known(key)
+def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, *words: Any) -> Any:
+    """Resolve a transposed convolution and lower it; ``words`` are the algorithm and the geometry."""
+    key, found = recall("conv_transpose", rank, words, x, weight, bias)
     if found:
         lower, plan, batched = found
         return lower(plan, x, weight, bias) if batched else _lower(lower, plan, batched, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
-            return run_conv_transpose(rank, *arrays, algorithm, *geometry)
+            return run_conv_transpose(rank, *arrays, *words)
     library, plan, batched, way = resolve(rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
     x, weight, bias = of_base_class(library, x, weight, bias)
@@ -155,18 +153,18 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, algorit
 
 
 @_left_as_it_is
-def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any) -> Any:
+def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, *words: Any) -> Any:
     """Resolve a convolution and lower it: its ``x`` is the plan's output."""
-    key = key_of("conv", rank, (algorithm, *geometry), x, weight, bias)
-    found = known(key)
+    key, found = recall("conv", rank, words, x, weight, bias)
     if found:
         return _lower(*found, x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
-            return run_conv(rank, *arrays, algorithm, *geometry)
+            return run_conv(rank, *arrays, *words)
     library = common_library(x, ("weight", weight), ("bias", bias))
     bias_shape = None if bias is None else tuple(bias.shape)
+    algorithm, *geometry = words
     plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
     way = _route("conv", library, algorithm, plan, x)
     keep(key, way.lower, plan, batched)
@@ -175,17 +173,17 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *
 
 
 @_left_as_it_is
-def run_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> Any:
+def run_conv_weight(x: Any, y: Any, *words: Any) -> Any:
     """Resolve the correlation of two images that gives a weight, and lower it."""
-    key = key_of("conv_weight", None, (algorithm, *geometry), x, y, None)
-    found = known(key)
+    key, found = recall("conv_weight", None, words, x, y, None)
     if found:
         return _reduce(*found, x, y)
     if autocasts(x):
         arrays = autocast(x, y)
         with no_autocast(x):
-            return run_conv_weight(*arrays, algorithm, *geometry)
+            return run_conv_weight(*arrays, *words)
     library = common_library(x, ("y", y))
+    algorithm, *geometry = words
     plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
     way = _route("conv_weight", library, algorithm, plan, x)
     keep(key, way.lower, plan, batched)

@@ -37,24 +37,21 @@ def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
 
     Of a small call on NumPy or PyTorch, checks and routes would take most of the time.
     """
-    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
-    if torch is not None and torch.compiler.is_compiling():
-        return None
-    if numpy is not None and type(x) is numpy.ndarray:
-        if type(weight) is not numpy.ndarray or type(bias) not in (numpy.ndarray, type(None)):
+    kind, torch, numpy = type(x), sys.modules.get("torch"), sys.modules.get("numpy")
+    if torch is not None:
+        if torch.compiler.is_compiling():
             return None
+        own = torch.Tensor, torch.nn.Parameter
+        if kind in own:
+            state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
+            if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001
+                return None
+            if type(weight) not in own or not (bias is None or type(bias) in own):
+                return None
+            return _TENSOR(x), _TENSOR(weight), bias if bias is None else _TENSOR(bias)
+    if numpy is not None and kind is numpy.ndarray and type(weight) is kind and (bias is None or type(bias) is kind):
         return _ARRAY(x), _ARRAY(weight), bias if bias is None else _ARRAY(bias)
-    if torch is None:
-        return None
-    state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
-    if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001
-        return None
-    own = torch.Tensor, torch.nn.Parameter
-    if type(x) not in own or type(weight) not in own:
-        return None
-    if bias is None:
-        return _TENSOR(x), _TENSOR(weight)
-    return (_TENSOR(x), _TENSOR(weight), _TENSOR(bias)) if type(bias) in own else None
+    return None
 
 
 def autocasts(x: Any) -> bool:

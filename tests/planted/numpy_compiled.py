@@ -52,8 +52,8 @@ FAULTS = (
         (
             "odd samples before even ones",
             DIRECT,
-            "for place in (lane, lanes + lane)]",
-            "for place in (lanes + lane, lane)]",
+            "for place in (lane, long + lane)]",
+            "for place in (long + lane, lane)]",
         ),
         (
             "the end of a row is left out",
@@ -87,6 +87,12 @@ FAULTS = (
         ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
         ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
         ("samples of channels last are a pair", DIRECT, "index[-1] if y[-1] == 1 else 0", "index[-1]"),
+    ),
+    *of_numpy(
+        "_packing",
+        ("the weight of the first group", DIRECT, "(group * weight.shape[1] + tables.terms", "(tables.terms"),
+        ("the first row of each block", DIRECT, "min(i, rows - 1), 2]", "0, 2]"),
+        ("whatever the weight is", f"test_values.py {NOT_FINITE}", "finite[0] = check == zero", "finite[0] = True"),
     ),
     *of_numpy(
         "_compiled",

@@ -15,44 +15,21 @@ from upconv._lower._numpy._micro import BYTES, IS_WIDE, accumulate
 from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._rows import at_strides, copy, weave
 from upconv._lower._numpy._tables import ROWS, Sizes, Steps, Tables
+from upconv._lower._numpy._taken import take
 
-__all__ = ["direct", "pack"]
+__all__ = ["direct"]
 
 # Samples of a run: eight rows of sums stay in the L1 cache.
 RUN = 960
-# Of each block, whose weights are brought in order at a time: those of a layer of 512 by 256 channels take 2 ms for 6.
-TERMS = 64
 # Twenty-four sums leave room for their operands in the 32 registers of AVX-512, twelve in the 16 of AVX2.
 VECTORS = 3
 _eight, _eight_tail = accumulate(8, VECTORS), accumulate(8, 1)
 _four, _four_tail = accumulate(4, VECTORS), accumulate(4, 1)
 
 
-# Zeros, or NaNs, are added in any order.
-@compiled(fastmath={"reassoc"})
-def pack(first: int, stop: int, of: tuple[Any, ...], weight: Any, packed: Any, finite: Any) -> None:
-    """Bring the weight of some blocks into the order in which it is read, and say whether it is finite."""
-    tables, zero, most = Tables(Sizes(*of[0]), *of[1:]), packed.dtype.type(0), 0
-    check = zero
-    for block in range(first, stop):
-        most = max(most, tables.blocks[block, 1] - tables.blocks[block, 0])
-    # Some terms of all blocks, then the next: what lies side by side in the weight is then read together.
-    for group in range(len(packed)):
-        for some in range(0, most, TERMS):
-            for block in range(first, stop):
-                begin, end, at, rows = tables.blocks[block]
-                for k in range(begin + some, min(begin + some + TERMS, end)):
-                    term, to = tables.terms[k], at + ROWS * (k - begin)
-                    for i in range(ROWS):
-                        value = weight[group, np.uint64(term + tables.rows[block, min(i, rows - 1), 2])]
-                        packed[group, np.uint64(to + i)] = value
-                        check += zero * value
-    finite[0] = check == zero
-
-
 @compiled()
 def direct(
-    first: int,
+    following: Any,
     stop: int,
     of: tuple[Any, ...],
     given: Any,
@@ -62,7 +39,7 @@ def direct(
     result: Any,
     from_result: tuple[int, ...],
 ) -> None:
-    """Compute pieces ``first`` to ``stop``, each some lines of a group and some of its rows."""
+    """Compute the ``following`` pieces that no thread has taken, up to ``stop``: lines and rows of a group each."""
     sizes = Sizes(*of[0])
     tables, of_given, of_result = Tables(sizes, *of[1:]), Steps(*from_given), Steps(*from_result)
     beyond = VECTORS * BYTES // given.itemsize  # what a vector may read behind the last sample
@@ -74,7 +51,8 @@ def direct(
     image: Any = np.empty(sizes.lines, np.int64)
     of_group = -(-all_lines // sizes.lines)
     at_once = max(1, RUN // sizes.pitch)
-    for piece in range(first, stop):
+    piece = take(following.ctypes.data)
+    while piece < stop:
         part, group, top = (
             piece % sizes.parts,
             piece // sizes.parts // of_group,
@@ -93,6 +71,7 @@ def direct(
                     _block(
                         box, of_image, image, tables, group, block, laid, weight, bias, start, sums, result, of_result
                     )
+        piece = take(following.ctypes.data)
 
 
 @compiled()

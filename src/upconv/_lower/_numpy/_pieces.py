@@ -12,7 +12,7 @@ import numpy as np
 from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
 from upconv._lower._numpy._operands import Operands
 from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward, plain
-from upconv._lower._numpy._threads import MOST_THREADS, cores, side_by_side
+from upconv._lower._numpy._threads import MOST_THREADS, cores, share
 from upconv._plan import Plan
 
 __all__ = ["Team", "correlate", "is_too_long", "kept_bytes", "our_team", "planes", "run"]
@@ -21,9 +21,8 @@ __all__ = ["Team", "correlate", "is_too_long", "kept_bytes", "our_team", "planes
 # rows would each lay out all of it: a vocoder's layer took 23 ms so, and takes 14.
 LONGEST = TILE_BYTES
 MOST_BYTES = 4 * TILE_BYTES
-# Pieces for each thread up to which each is a task: six in four tasks take a third longer. Of many, a task is several,
-# because to call a compiled function takes 15 microseconds.
-FEW_PIECES = 6
+# Pieces of a task, of which the threads take one after the other as they come to it. An interrupt waits for their end.
+MANY_PIECES = 64
 # Weights, from which on it is worth waking a thread to lay them out.
 MANY_WEIGHTS = 2**17
 # Bytes of all weights that threads add up, one for each.
@@ -39,7 +38,8 @@ class Team(NamedTuple):
 
 def our_team(most: int = MOST_THREADS) -> Team:
     """As many threads as BLAS would take, or fewer."""
-    return Team(min(most, cores()), partial(side_by_side, wake=True, most=most))
+    threads = min(most, cores())
+    return Team(threads, partial(share, threads=threads))
 
 
 def is_too_long(plan: Plan, itemsize: int) -> bool:
@@ -72,8 +72,8 @@ def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
         tables = _tables(backward, part, ins)
         ends = [tuple(_steps(view, whole, part)) for view, whole in ((part.x, x), (part.out, y))]
         arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
-        for n, share in enumerate(_shares(groups * tables.sizes.pieces, threads)):
-            of_thread[n].append(partial(correlation, *share, plain(tables), *arrays, ins, totals[n]))
+        for n, some in enumerate(_shares(groups * tables.sizes.pieces, threads)):
+            of_thread[n].append(partial(correlation, *some, plain(tables), *arrays, ins, totals[n]))
     team.side_by_side([partial(_in_turn, tasks) for tasks in of_thread])
     tiles = totals.sum(axis=0).reshape(*totals.shape[1:4], HIGH, WIDE).swapaxes(2, 3)
     rows = tiles.reshape(groups, HIGH * tiles.shape[1], WIDE * tiles.shape[3])
@@ -89,7 +89,8 @@ def _in_turn(tasks: Iterable[Callable[[], None]]) -> None:
 def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result: Any, team: Team) -> bool:
     """Fill the result, or return False where the weight is not finite."""
     # Not before it is needed: importing Numba takes half a second.
-    from upconv._lower._numpy._compiled import direct, pack
+    from upconv._lower._numpy._compiled import direct
+    from upconv._lower._numpy._packing import pack
 
     given = np.asarray(given)
     if not given.flags.c_contiguous:  # of what is cropped, no more than is taken
@@ -115,8 +116,9 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
         ends = [tuple(_steps(view, whole, part)) for view, whole in zip(views, (given, result), strict=True)]
         task = plain(tables), given.reshape(-1), ends[0], packed, bias, result.reshape(-1), ends[1]
         pieces = groups * tables.sizes.pieces
-        several = 1 if threads < 2 else pieces if pieces <= FEW_PIECES * threads else 2 * threads
-        tasks += [partial(direct, *share, *task) for share in _shares(pieces, several)]
+        for first in range(0, pieces, MANY_PIECES):
+            following, stop = np.array([first], np.int64), min(first + MANY_PIECES, pieces)
+            tasks += [partial(direct, following, stop, *task)] * min(threads, stop - first)
     (team.side_by_side if threads > 1 else _in_turn)(tasks)
     return True
 

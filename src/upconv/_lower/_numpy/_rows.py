@@ -14,8 +14,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from upconv._lower._numpy._micro import BYTES
+from upconv._lower._numpy._tables import ROWS
 
-__all__ = ["at_strides", "copy", "every_fourth", "every_second", "every_third", "weave"]
+__all__ = ["at_strides", "copy", "every_fourth", "every_second", "every_third", "weave", "weave_all"]
 
 INT32 = ir.IntType(32)
 
@@ -77,10 +78,24 @@ def _copy(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) 
 
 
 def _weave(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) -> None:
-    even, odd = (builder.load(_place(builder, scalar, size, lanes, row, at), align=size) for row in rows[:2])
-    target = _place(builder, scalar, size, 2 * lanes, rows[2], builder.mul(at, at.type(2)))
-    both = _shuffle(builder, even, odd, [place for lane in range(lanes) for place in (lane, lanes + lane)])
-    builder.store(both, target, align=size)
+    *sources, target = rows
+    woven = [builder.load(_place(builder, scalar, size, lanes, row, at), align=size) for row in sources]
+    while len(woven) > 1:
+        half, long = len(woven) // 2, woven[0].type.count
+        order = [place for lane in range(long) for place in (lane, long + lane)]
+        woven = [_shuffle(builder, even, odd, order) for even, odd in zip(woven[:half], woven[half:], strict=True)]
+    place = _place(builder, scalar, size, len(sources) * lanes, target, builder.mul(at, at.type(len(sources))))
+    builder.store(woven[0], place, align=size)
+
+
+def _weave_all(builder: Any, scalar: Any, size: int, lanes: int, rows: Any, at: Any) -> None:
+    """Weave the `ROWS` that begin so many samples behind the first address as the table at the second one says."""
+    first, table, target = rows
+    sources = []
+    for row in range(ROWS):
+        place = builder.inttoptr(builder.add(table, at.type(8 * row)), at.type.as_pointer())
+        sources.append(builder.add(first, builder.mul(builder.load(place), at.type(size))))
+    _weave(builder, scalar, size, lanes, (*sources, target), at)
 
 
 def _every(stride: int) -> Callable[..., None]:
@@ -102,7 +117,7 @@ def _every(stride: int) -> Callable[..., None]:
 
 
 copy = _by_vectors(_copy, 2)
-weave = _by_vectors(_weave, 3)
+weave, weave_all = _by_vectors(_weave, 3), _by_vectors(_weave_all, 3)
 every_second, every_third, every_fourth = (_by_vectors(_every(stride), 2) for stride in (2, 3, 4))
 
 

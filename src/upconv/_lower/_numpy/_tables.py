@@ -23,7 +23,7 @@ ROWS = 8  # that are computed side by side
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
 TILE_BYTES = 1 << 20
 # To be divided between threads.
-PIECES = 8
+PIECES = 12
 
 
 class Steps(NamedTuple):
@@ -47,6 +47,7 @@ class Sizes(NamedTuple):
     parts: int  # into which the rows are divided
     packed: int  # weights of a group, as they are read
     pieces: int  # of a group
+    in_order: int  # one, where terms that follow each other are neighbours in the weight
 
 
 class Tables(NamedTuple):
@@ -177,7 +178,8 @@ def _tables(
             packed += ROWS * (end - begin)
     parts = min(PIECES, len(blocks)) if height == lines else 1
     pieces = -(-lines // height) * parts
-    sizes = Sizes(batch, prod(outer), pitch, height, before, plane, planes, parts, packed, pieces)
-    starts = [of * plane + offset for of, offset, _ in terms]
-    tables = starts, [at for *_, at in terms], blocks, of_block, sources, targets
+    starts, of_weight = [of * plane + offset for of, offset, _ in terms], [at for *_, at in terms]
+    in_order = int(of_weight == list(range(len(terms))))
+    sizes = Sizes(batch, prod(outer), pitch, height, before, plane, planes, parts, packed, pieces, in_order)
+    tables = starts, of_weight, blocks, of_block, sources, targets
     return Tables(sizes, *(np.array(table, np.int64) for table in tables))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MOST_THREADS", "buffer", "cores", "side_by_side"]
+__all__ = ["MOST_THREADS", "buffer", "cores", "share", "side_by_side"]
 
 # Each thread has a tile of its own, and all of them are to stay below 32 MiB.
 MOST_THREADS = 4
@@ -135,22 +135,29 @@ def side_by_side(tasks: Iterable[Callable[[], None]], *, wake: bool, most: int =
     if threads < 2:
         _run(left)
         return
-    turn, others = _Turn(), list[_Errand]()
+    turn = _Turn()
     try:
-        if _blas.take(turn):
+        share(left, threads if _blas.take(turn) else 1)
+        _blas.give_back(turn)
+    finally:
+        _blas.give_back(turn)  # where it was interrupted
+
+
+def share(tasks: Iterable[Callable[[], None]], threads: int) -> None:
+    """Run all tasks, on this thread and as many others as there are to be; BLAS is left as it is."""
+    left, others = deque(tasks), list[_Errand]()
+    threads = min(threads, len(left))
+    try:
+        if threads > 1:
             errors = {**np.geterr(), "call": np.geterrcall()}
             while len(others) < threads - 1:
                 others.append(_Errand(left, errors))
                 _ask(others)
         _run(left)
     finally:
-        try:
-            left.clear()  # where this thread was interrupted
-            for other in others:
-                other.wait()
-            _blas.give_back(turn)
-        finally:
-            _blas.give_back(turn)  # where it is interrupted now
+        left.clear()  # where this thread was interrupted
+        for other in others:
+            other.wait()
     for other in others:
         if other.raised is not None:
             raise other.raised

@@ -22,7 +22,8 @@ OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 CONVS = (torch.conv1d, torch.conv2d, torch.conv3d)
 LARGEST = 2**31 - 1
 WIDENED = {torch.float16, torch.bfloat16}
-FLOATING = {torch.float32, torch.float64, torch.complex64, torch.complex128} | WIDENED
+REAL = {torch.float32, torch.float64}
+FLOATING = {torch.complex64, torch.complex128} | REAL | WIDENED
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -48,20 +49,21 @@ def refusal_conv_weight(plan: Plan, x: Any) -> str:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
-    dtype = x.dtype
+    dtype, said = x.dtype, plan.symmetric
+    # The op that those for one, two and three axes call, after a microsecond; it has no complex kernel.
+    op, stride, dilation = torch.convolution, plan.stride, plan.dilation
+    if dtype in REAL and not said.remains and not plan.channels_last:
+        return op(x, weight, bias, stride, said.padding, dilation, True, said.output_padding, plan.groups)
     if dtype in WIDENED and x.device.type == "cpu":
         x, weight, bias = x.float(), weight.float(), bias if bias is None else bias.float()
     if plan.channels_last:
         x = _first(plan, x)
-    said = plan.symmetric
     inside = None if said.remains else bias  # where the result grows, the bias is for what is appended too
     if dtype.is_complex:
         op = OPS[plan.rank - 1]
-        y = op(x, weight, inside, plan.stride, said.padding, said.output_padding, plan.groups, plan.dilation)
-    else:  # the op that those for one, two and three axes call, after a microsecond; it has no complex kernel
-        y = torch.convolution(
-            x, weight, inside, plan.stride, said.padding, plan.dilation, True, said.output_padding, plan.groups
-        )
+        y = op(x, weight, inside, stride, said.padding, said.output_padding, plan.groups, dilation)
+    else:
+        y = op(x, weight, inside, stride, said.padding, dilation, True, said.output_padding, plan.groups)
     if said.remains:
         y = _grow_and_crop(plan, y)
         # Either way the result is packed, in its memory format: a crop alone is a view that keeps all of `y` alive.
