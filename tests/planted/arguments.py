@@ -159,11 +159,11 @@ FAULTS = (
     Fault("1.5 is 1", "numpy", TEXTS, "_arguments.py", "return operator.index(value)", "return int(value)"),
     Fault("what is one too small passes", "numpy", TEXTS, "_arguments.py", "if n < least:", "if n < least - 1:"),
     Fault("the first axes of many", "numpy", TEXTS, "_arguments.py", "if len(value) != rank:", "if len(value) < rank:"),
-    Fault("two dtypes", "numpy", "test_arguments.py -k dtypes", "_operands.py", "if ours != other:", "if False:"),
+    Fault("two dtypes", "numpy", "test_operands.py -k dtypes", "_operands.py", "if ours != other:", "if False:"),
     Fault(
         "a dtype that the library does not multiply",
         "numpy",
-        "test_arguments.py -k dtypes",
+        "test_operands.py -k dtypes",
         "_operands.py",
         "if dtype not in library.dtypes:",
         "if False:",
@@ -171,7 +171,7 @@ FAULTS = (
     Fault(
         "two devices",
         "torch",
-        "test_arguments.py -k mixed_devices",
+        "test_operands.py -k mixed_devices",
         "_operands.py",
         "if here != there and here is not None and there is not None:",
         "if False:",
@@ -179,7 +179,7 @@ FAULTS = (
     Fault(
         "a sparse tensor",
         "torch",
-        "test_arguments.py -k sparse",
+        "test_operands.py -k sparse",
         "_operands.py",
         'if array.layout is not sys.modules["torch"].strided:',
         "if False:",
@@ -195,7 +195,7 @@ FAULTS = (
     Fault(
         "a weight prepared for another library",
         "numpy",
-        "test_arguments.py -k prepared_for_another",
+        "test_operands.py -k prepared_for_another",
         "_operands.py",
         "if ours not in (None, library.name):",
         "if False:",
@@ -203,7 +203,7 @@ FAULTS = (
     Fault(
         "a list where a bias belongs",
         "numpy",
-        "test_arguments.py -k not_an_array",
+        "test_operands.py -k not_an_array",
         "_operands.py",
         'if array is not None or called != "bias":',
         'if array is not None and called != "bias":',

@@ -102,7 +102,7 @@ FAULTS = (
     Fault(
         "zeros of a product, not of nothing",
         "numpy",
-        "test_adjoint.py -k 'generic and not_finite'",
+        "test_adjoint.py -k 'not_finite and generic'",
         FILE,
         "y[_landing(plan, taps)], weight, taps, adjoint=True)",
         "y[_landing(plan, taps)] + 0 * self.xp.sum(weight), weight, taps, adjoint=True)",

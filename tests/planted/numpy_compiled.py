@@ -86,7 +86,6 @@ FAULTS = (
         "_tables",
         ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
         ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
-        ("samples of channels last are a pair", DIRECT, "index[-1] if y[-1] == 1 else 0", "index[-1]"),
     ),
     *of_numpy(
         "_packing",

@@ -88,8 +88,7 @@ def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], item
         of_class = []
         for index in product(*(range(run.phases) for run in runs)):
             a = sum(n * t for n, t in zip(index, tap, strict=True))
-            # Where samples are neighbours, phases that differ in the last axis alone are too: rows of one block.
-            line = len(phases) - (index[-1] if y[-1] == 1 else 0)
+            line = len(phases) - index[-1]  # phases that differ in the last axis alone are rows of one block
             of_class += [(o * runs[-1].phases // ROWS, line, o, len(phases), o * taps + a) for o in range(outs)]
             phases.append(_phase(plan, [run.first + n for run, n in zip(runs, index, strict=True)], y))
         rows.append((begin, len(terms), [row for _, *row in sorted(of_class)]))
