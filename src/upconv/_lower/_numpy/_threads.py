@@ -3,7 +3,8 @@
 NumPy lets go of the interpreter in products and in long additions, so the additions of one tile run beside the product
 of another. But OpenBLAS computes one product on many cores at a time: as long as tiles run, threadpoolctl tells it to
 take one core for each, which is a setting of the whole process. One call at a time does so; those of other threads
-meanwhile, and all calls where threadpoolctl is not installed, take their tiles in turn.
+meanwhile, and all calls where threadpoolctl is not installed, take their tiles in turn. What is compiled
+asks nothing of BLAS, and takes no turn.
 
 An interrupt may come between any two steps here, so each step is one call of C, and what is to be put back can be put
 back twice. `concurrent.futures` is not made so: interrupted in `wait`, it keeps locks that its threads then wait for.
