@@ -18,7 +18,7 @@ from test_values import check, run
 pytestmark = pytest.mark.value
 
 # What the shared cases are too small for: lines longer than a run, more rows than eight, of which some have a partner,
-# and channels that threads divide.
+# channels that threads divide, and lines of whole vectors and a rest.
 LONG = [
     Case(
         "long-line", (1, 2, 2, 1000), (2, 3, 2, 3), (1, 2), (3, 1998), {"stride": (2, 2), "padding": ((1, 0), (2, 1))}
@@ -26,6 +26,7 @@ LONG = [
     Case("long-line-1d", (2, 3, 2050), (3, 9, 4), (1,), (4100,), {"stride": 2, "padding": 1}),
     Case("many-rows", (2, 5, 4, 7), (5, 19, 4, 2), (1, 0), (8, 14), {"stride": 2, "padding": ((1, 1), (0, 0))}),
     Case("many-channels", (1, 21, 3, 7), (21, 3, 2, 4), (0, 1), (6, 8), {"stride": (2, 1), "padding": (0, 1)}),
+    Case("wide-lines", (2, 8, 4, 45), (8, 12, 3, 2), (1, 0), (8, 45), {"stride": (2, 1), "padding": ((1, 0), (0, 1))}),
     Case("odd-crops", (1, 3, 5, 6), (3, 4, 4, 4), (1, 2), (10, 9), {"stride": 2, "padding": ((1, 1), (2, 3))}),
     Case("two-of-three", (1, 3, 5, 6), (3, 6, 5, 5), (2, 1), (13, 18), {"stride": 3, "padding": ((2, 2), (1, 1))}),
 ]

@@ -104,6 +104,19 @@ FAULTS = (
         ),
         ("the bias of the first group", DIRECT, "= bias[group, rows", "= bias[0, rows"),
         (
+            "a line is summed beside its samples",
+            DIRECT,
+            "samples + (line - top) * sizes.pitch",
+            "samples + (line - top)",
+        ),
+    ),
+    *of_numpy(
+        "_sums",
+        ("the end of a line is left out", DIRECT, "while j < n:", "while j + lanes <= n:"),
+    ),
+    *of_numpy(
+        "_placing",
+        (
             "what is kept of one phase alone is dropped",
             DIRECT,
             "for n in range(last, b):",

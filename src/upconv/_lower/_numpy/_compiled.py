@@ -1,7 +1,7 @@
 """The loops of a direct convolution around the innermost one, compiled by Numba.
 
-Indices of samples are unsigned, because one that may be negative is checked at each sample; and samples are copied by
-index, not by slice, because each slice counts its references. Both cost more than the copies.
+Samples are found by their addresses: an index that may be negative is checked at each sample, and each slice counts its
+references. Both cost more than the copies.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from upconv._lower._numpy._layout import lay
-from upconv._lower._numpy._micro import BYTES, IS_WIDE, accumulate
+from upconv._lower._numpy._micro import BYTES
 from upconv._lower._numpy._numba import compiled
-from upconv._lower._numpy._rows import at_strides, copy, weave
+from upconv._lower._numpy._placing import put
+from upconv._lower._numpy._sums import VECTORS, add_up
 from upconv._lower._numpy._tables import ROWS, Sizes, Steps, Tables
 from upconv._lower._numpy._taken import take
 
@@ -21,10 +22,8 @@ __all__ = ["direct"]
 
 # Samples of a run: eight rows of sums stay in the L1 cache.
 RUN = 960
-# Twenty-four sums leave room for their operands in the 32 registers of AVX-512, twelve in the 16 of AVX2.
-VECTORS = 3
-_eight, _eight_tail = accumulate(8, VECTORS), accumulate(8, 1)
-_four, _four_tail = accumulate(4, VECTORS), accumulate(4, 1)
+# Terms that take as long as to copy their sums to where they belong.
+COPY = 24
 
 
 @compiled()
@@ -116,82 +115,27 @@ def _block(
     samples = laid.ctypes.data + ((sizes.before + top) * sizes.pitch + left) * laid.itemsize
     weights = weight.ctypes.data + (group * weight.shape[1] + at) * laid.itemsize
     terms = tables.starts.ctypes.data + first_term * 8, last_term - first_term
-    _sum(samples, terms, weights, start.ctypes.data, sums, kept, n)
-    i, zero, size = 0, sums.dtype.type(0), sums.itemsize
-    while i < kept:
-        phase, place = rows[block, i, 0], steps.base + group * steps.group + rows[block, i, 1] * steps.channel
-        a, b = max(left, targets[phase, 0]), min(right, targets[phase, 1])
-        here = i * width - top * sizes.pitch - left
-        if steps.column == 2 and rows[block, i, 3] > 1 and i + 1 < kept:
-            # Two phases that are all of a line of the output, sample by sample, but for what is kept of one alone.
-            c, d = max(left, targets[phase + 1, 0]), min(right, targets[phase + 1, 1])
-            first, last = max(a, c), max(a, c, min(b, d))
-            for line in range(top, bottom):
-                target = targets[phase, 3 + of_image[line]]
-                if target >= 0:
-                    to = place + image[line] + target
-                    even, odd = (
-                        to + targets[phase, 2] - 2 * targets[phase, 0],
-                        to + targets[phase + 1, 2] - 2 * targets[phase + 1, 0],
-                    )
-                    row = here + line * sizes.pitch
-                    _interleave(sums, row + first, row + width + first, result, even + 2 * first, last - first)
-                    for n in range(a, min(b, first)):
-                        result[even + 2 * n] = sums[row + n]
-                    for n in range(last, b):
-                        result[even + 2 * n] = sums[row + n]
-                    for n in range(c, min(d, first)):
-                        result[odd + 2 * n] = sums[row + width + n]
-                    for n in range(last, d):
-                        result[odd + 2 * n] = sums[row + width + n]
-            i += 2
-        else:
-            place += targets[phase, 2] + (a - targets[phase, 0]) * steps.column
-            source, goal = sums.ctypes.data + (here + a) * size, result.ctypes.data + place * size
-            for line in range(top, bottom if a < b else top):
-                target = targets[phase, 3 + of_image[line]]
-                if target >= 0:
-                    of_line, to = source + line * sizes.pitch * size, goal + (image[line] + target) * size
-                    _spread(zero, of_line, to, steps.column, b - a)
-            i += 1
+    zero, size = sums.dtype.type(0), sums.itemsize
+    if steps.column == 1 and _fits(right - left, sizes.pitch, terms[1], kept, rows[block], size):
+        # Neighbours in the result: sums of a line are written where they belong.
+        phase = rows[block, 0, 0]
+        goal = steps.base + group * steps.group + rows[block, 0, 1] * steps.channel
+        goal += targets[phase, 2] + left - targets[phase, 0]
+        for line in range(top, bottom):
+            target = targets[phase, 3 + of_image[line]]
+            if target >= 0:
+                of_line = samples + (line - top) * sizes.pitch * size
+                to = result.ctypes.data + (goal + image[line] + target) * size, steps.channel * size
+                add_up(zero, size, of_line, terms, weights, start.ctypes.data, to, kept, right - left, True)
+        return
+    add_up(zero, size, samples, terms, weights, start.ctypes.data, (sums.ctypes.data, width * size), kept, n, False)
+    put((top, bottom, left, right), of_image, image, tables, group, block, sums, result, steps)
 
 
 @compiled()
-def _spread(zero: Any, source: int, target: int, stride: int, n: int) -> None:
-    if stride == 1:
-        copy(zero, source, target, n)
-    else:
-        at_strides(zero, source, 1, target, stride, n)
-
-
-@compiled()
-def _interleave(given: Any, even: int, odd: int, result: Any, to: int, n: int) -> None:
-    size, rows = given.itemsize, given.ctypes.data
-    weave(given.dtype.type(0), rows + even * size, rows + odd * size, result.ctypes.data + to * size, n)
-
-
-@compiled()
-def _sum(samples: int, of_terms: tuple[int, int], weights: int, start: int, sums: Any, rows: int, n: int) -> None:
-    """Compute the first ``rows`` rows of ``sums``, ``n`` samples of each."""
-    zero, size, (starts, terms) = sums.dtype.type(0), sums.itemsize, of_terms
-    step, lanes = len(sums) // ROWS * size, BYTES // size
-    lower = weights + 4 * size
-    j = 0
-    while j < n:
-        x, y = samples + j * size, sums.ctypes.data + j * size
-        if n - j > lanes:
-            if rows > 4 and IS_WIDE:
-                _eight(zero, x, starts, terms, weights, start, y, step)
-            else:
-                _four(zero, x, starts, terms, weights, start, y, step)
-                if rows > 4:
-                    _four(zero, x, starts, terms, lower, start + 4 * size, y + 4 * step, step)
-            j += VECTORS * lanes
-        else:
-            if rows > 4 and IS_WIDE:
-                _eight_tail(zero, x, starts, terms, weights, start, y, step)
-            else:
-                _four_tail(zero, x, starts, terms, weights, start, y, step)
-                if rows > 4:
-                    _four_tail(zero, x, starts, terms, lower, start + 4 * size, y + 4 * step, step)
-            j += lanes
+def _fits(n: int, pitch: int, terms: int, kept: int, rows: Any, size: int) -> bool:
+    """Whether rows are channels side by side, of whole vectors that take no longer than all columns and a copy."""
+    if kept not in (4, 8) or rows[kept - 1, 0] != rows[0, 0] or rows[kept - 1, 1] - rows[0, 1] != kept - 1:
+        return False
+    lanes = BYTES // size
+    return n >= lanes and -(-n // lanes) * lanes * terms <= pitch * (terms + COPY)
