@@ -22,7 +22,7 @@ __all__ = ["direct"]
 
 # Samples of a run: eight rows of sums stay in the L1 cache.
 RUN = 960
-# Terms that take as long as to copy their sums to where they belong.
+# Terms that take as long as to copy their sums to where they belong: of dcgan-32-rgb's dx 48 take 1.9 ms, the copy 1.0.
 COPY = 24
 
 

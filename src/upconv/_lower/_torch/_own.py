@@ -22,8 +22,8 @@ OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 CONVS = (torch.conv1d, torch.conv2d, torch.conv3d)
 LARGEST = 2**31 - 1
 WIDENED = {torch.float16, torch.bfloat16}
-REAL = {torch.float32, torch.float64}
-FLOATING = {torch.complex64, torch.complex128} | REAL | WIDENED
+AS_THEY_ARE = {torch.float32, torch.float64}
+FLOATING = {torch.complex64, torch.complex128} | AS_THEY_ARE | WIDENED
 
 
 def refusal(plan: Plan, x: Any) -> str:
@@ -52,7 +52,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     dtype, said = x.dtype, plan.symmetric
     # The op that those for one, two and three axes call, after a microsecond; it has no complex kernel.
     op, stride, dilation = torch.convolution, plan.stride, plan.dilation
-    if dtype in REAL and not said.remains and not plan.channels_last:
+    if dtype in AS_THEY_ARE and not said.remains and not plan.channels_last:
+        # Most calls, and the small ones, of which each line of Python is a part that one can measure.
         return op(x, weight, bias, stride, said.padding, dilation, True, said.output_padding, plan.groups)
     if dtype in WIDENED and x.device.type == "cpu":
         x, weight, bias = x.float(), weight.float(), bias if bias is None else bias.float()
