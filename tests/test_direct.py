@@ -39,19 +39,21 @@ def compiled(library):
     pytest.importorskip("numba", reason="Numba is not installed")
 
 
-@pytest.fixture(params=[1, 3000, 2**20], ids="{}-bytes".format)
+@pytest.fixture(params=[(1, 24), (1, 0), (3000, 24), (3000, 0), (2**20, 24)], ids="{0[0]}-bytes-{0[1]}".format)
 def pieces(request, compiled, monkeypatch):
-    """Pieces of a size, on threads however little there is to do."""
-    from upconv._lower._numpy import _operands, _pieces, _tables
+    """Pieces of a size, on threads however little there is to do; laid apart wherever that leaves anything out."""
+    from upconv._lower._numpy import _operands, _pieces, _tables, _ways
 
-    monkeypatch.setattr(_tables, "TILE_BYTES", request.param)
+    size, lay = request.param
+    monkeypatch.setattr(_tables, "TILE_BYTES", size)
+    monkeypatch.setattr(_ways, "LAY", lay)
     monkeypatch.setattr(_operands, "THREADS", 0)
-    monkeypatch.setattr(_pieces, "LONGEST", max(20_000, 4 * request.param))
-    monkeypatch.setattr(_pieces, "MANY_WEIGHTS", request.param)
-    for way in (_tables.forward, _tables.backward):
+    monkeypatch.setattr(_pieces, "LONGEST", max(20_000, 4 * size))
+    monkeypatch.setattr(_pieces, "MANY_WEIGHTS", size)
+    for way in (_ways.forward, _ways.backward):
         way.cache_clear()
-    yield
-    for way in (_tables.forward, _tables.backward):
+    yield size
+    for way in (_ways.forward, _ways.backward):
         way.cache_clear()
 
 
@@ -71,13 +73,13 @@ def test_anything_legal(pieces, plain, case):
     check(run(plain, case, "direct"), case)
 
 
-def test_a_long_line_is_halved(pieces, plain, request):
-    from upconv._lower._numpy import _tables
+def test_a_long_line_is_halved(pieces, plain):
+    from upconv._lower._numpy import _ways
 
     case = LONG[0]
     check(run(plain, case, "direct"), case)
-    plans = _tables.forward.cache_info().currsize
-    assert plans > 1 if request.node.callspec.params["pieces"] < 2**20 else plans == 1
+    plans = _ways.forward.cache_info().currsize
+    assert plans > 1 if pieces < 2**20 else plans == 1
 
 
 def test_it_is_what_auto_takes(compiled):

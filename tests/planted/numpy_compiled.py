@@ -84,8 +84,19 @@ FAULTS = (
     ),
     *of_numpy(
         "_tables",
-        ("a term begins a sample late", DIRECT, "offset = -sum(run.shifts", "offset = 1 - sum(run.shifts"),
         ("lines above a piece are not laid out", DIRECT, "-(min(offsets) // pitch), -(", "0, -("),
+    ),
+    *of_numpy(
+        "_ways",
+        ("a term begins a sample late", DIRECT, "else -sum(n * p for", "else 1 - sum(n * p for"),
+        (
+            "all phases begin with the first sample of the grid",
+            DIRECT,
+            "tuple(shift - begin for shift",
+            "tuple(shift + 0 for shift",
+        ),
+        ("halves of a line have other terms", DIRECT, "apart = not shared and _is_apart", "apart = _is_apart"),
+        ("the image is not moved", DIRECT, "(q - t) * step if", "q * step if"),
     ),
     *of_numpy(
         "_packing",
@@ -102,6 +113,8 @@ FAULTS = (
             "height = min(sizes.lines, all_lines - top)",
             "height = min(1, all_lines - top)",
         ),
+        ("the last channels are all", DIRECT, "0 if channels[0] else start", "start if channels[0] else start"),
+        ("some channels have the weights of the first", DIRECT, "+ ROWS * skipped) * size", ") * size"),
         ("the bias of the first group", DIRECT, "= bias[group, rows", "= bias[0, rows"),
         (
             "a line is summed beside its samples",

@@ -42,14 +42,18 @@ def direct(
     sizes = Sizes(*of[0])
     tables, of_given, of_result = Tables(sizes, *of[1:]), Steps(*from_given), Steps(*from_result)
     beyond = VECTORS * BYTES // given.itemsize  # what a vector may read behind the last sample
-    laid = np.empty(sizes.planes * sizes.plane + beyond, given.dtype)
-    sums = np.empty(ROWS * (RUN + sizes.pitch + beyond), given.dtype)
+    of_channel, blocks = sizes.planes // sizes.channels, len(tables.blocks)
+    # Sums of some channels wait for those of the rest, all rows of a piece.
+    run, waiting = (sizes.lines * sizes.pitch, -(-blocks // sizes.parts)) if sizes.chunks > 1 else (RUN, 1)
+    laid = np.empty(-(-sizes.channels // sizes.chunks) * of_channel * sizes.plane + beyond, given.dtype)
+    width = run + sizes.pitch + beyond
+    sums = np.empty(waiting * ROWS * width, given.dtype)
     start = np.empty(ROWS, given.dtype)
-    all_lines, blocks = sizes.images * sizes.rows, len(tables.blocks)
+    all_lines = sizes.images * sizes.rows
     of_image: Any = np.empty(sizes.lines, np.int64)
     image: Any = np.empty(sizes.lines, np.int64)
     of_group = -(-all_lines // sizes.lines)
-    at_once = max(1, RUN // sizes.pitch)
+    at_once = max(1, run // sizes.pitch)
     piece = take(following.ctypes.data)
     while piece < stop:
         part, group, top = (
@@ -62,20 +66,40 @@ def direct(
             of_image[line], image[line] = (top + line) % sizes.rows, (top + line) // sizes.rows * of_result.image
         begin = top - sizes.before
         read = begin, begin + sizes.plane // sizes.pitch
-        lay(laid, sizes.plane, sizes, tables.sources, (group, 0, sizes.planes), read, given, of_given)
-        for line in range(0, height, at_once):
-            for column in range(0, sizes.pitch, RUN):
-                box = line, min(line + at_once, height), column, min(column + RUN, sizes.pitch)
-                for block in range(part * blocks // sizes.parts, (part + 1) * blocks // sizes.parts):
-                    _block(
-                        box, of_image, image, tables, group, block, laid, weight, bias, start, sums, result, of_result
-                    )
+        first, last = part * blocks // sizes.parts, (part + 1) * blocks // sizes.parts
+        for chunk in range(sizes.chunks):
+            channels = sizes.channels * chunk // sizes.chunks, sizes.channels * (chunk + 1) // sizes.chunks
+            which = group, channels[0] * of_channel, channels[1] * of_channel
+            lay(laid, sizes.plane, sizes, tables.sources, which, read, given, of_given)
+            for line in range(0, height, at_once):
+                for column in range(0, sizes.pitch, run):
+                    box = line, min(line + at_once, height), column, min(column + run, sizes.pitch)
+                    for block in range(first, last):
+                        to = (block - first) % waiting * ROWS * width, width
+                        _block(
+                            box,
+                            channels,
+                            of_image,
+                            image,
+                            tables,
+                            group,
+                            block,
+                            laid,
+                            weight,
+                            bias,
+                            start,
+                            sums,
+                            to,
+                            result,
+                            of_result,
+                        )
         piece = take(following.ctypes.data)
 
 
 @compiled()
 def _block(
     box: Any,
+    channels: Any,
     of_image: Any,
     image: Any,
     tables: Tables,
@@ -86,14 +110,15 @@ def _block(
     bias: Any,
     start: Any,
     sums: Any,
+    to: Any,
     result: Any,
     steps: Steps,
 ) -> None:
-    """Compute up to eight rows of the result in a box of lines and columns."""
-    first, stop, begin, end = box
+    """Add some channels to up to eight rows of the result in a box of lines and columns."""
+    (first, stop, begin, end), (at, width) = box, to
     sizes, rows, targets = tables.sizes, tables.rows, tables.targets
     blocks = tables.blocks
-    first_term, last_term, at, kept = blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3]
+    first_term, last_term, of_weight, kept = blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3]
     # Lines and columns of which nothing is kept are left out.
     top, bottom, left, right = stop, first, end, begin
     for i in range(kept):
@@ -109,14 +134,16 @@ def _block(
     left, right = max(left, begin), min(right, end)
     if top >= bottom or left >= right:
         return
-    n, width = (bottom - top - 1) * sizes.pitch + right - left, len(sums) // ROWS
+    n = (bottom - top - 1) * sizes.pitch + right - left
     for i in range(kept):
         start[i] = bias[group, rows[block, i, 1]]
-    samples = laid.ctypes.data + ((sizes.before + top) * sizes.pitch + left) * laid.itemsize
-    weights = weight.ctypes.data + (group * weight.shape[1] + at) * laid.itemsize
-    terms = tables.starts.ctypes.data + first_term * 8, last_term - first_term
+    of_channel = (last_term - first_term) // sizes.channels
+    skipped, absent = of_channel * channels[0], channels[0] * (sizes.planes // sizes.channels) * sizes.plane
     zero, size = sums.dtype.type(0), sums.itemsize
-    if steps.column == 1 and _fits(right - left, sizes.pitch, terms[1], kept, rows[block], size):
+    samples = laid.ctypes.data + ((sizes.before + top) * sizes.pitch + left - absent) * size
+    weights = weight.ctypes.data + (group * weight.shape[1] + of_weight + ROWS * skipped) * size
+    terms = tables.starts.ctypes.data + (first_term + skipped) * 8, of_channel * (channels[1] - channels[0])
+    if sizes.chunks == 1 and steps.column == 1 and _fits(right - left, sizes.pitch, terms[1], kept, rows[block], size):
         # Neighbours in the result: sums of a line are written where they belong.
         phase = rows[block, 0, 0]
         goal = steps.base + group * steps.group + rows[block, 0, 1] * steps.channel
@@ -125,11 +152,14 @@ def _block(
             target = targets[phase, 3 + of_image[line]]
             if target >= 0:
                 of_line = samples + (line - top) * sizes.pitch * size
-                to = result.ctypes.data + (goal + image[line] + target) * size, steps.channel * size
-                add_up(zero, size, of_line, terms, weights, start.ctypes.data, to, kept, right - left, True)
+                there = result.ctypes.data + (goal + image[line] + target) * size, steps.channel * size
+                add_up(zero, size, of_line, terms, weights, start.ctypes.data, there, kept, right - left, True)
         return
-    add_up(zero, size, samples, terms, weights, start.ctypes.data, (sums.ctypes.data, width * size), kept, n, False)
-    put((top, bottom, left, right), of_image, image, tables, group, block, sums, result, steps)
+    begin_with = 0 if channels[0] else start.ctypes.data
+    there = sums.ctypes.data + at * size, width * size
+    add_up(zero, size, samples, terms, weights, begin_with, there, kept, n, False)
+    if channels[1] == sizes.channels:
+        put((top, bottom, left, right), of_image, image, tables, group, block, sums, at, width, result, steps)
 
 
 @compiled()

@@ -34,9 +34,9 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 def accumulate(rows: int, vectors: int) -> Any:
     """Make ``f(like, laid, starts, terms, weight, bias, sums, step)`` for Numba: a zero, then addresses and sizes.
 
-    It writes rows of sums, so many vectors in each and ``step`` bytes from one to the next: the row's bias, and the
-    products of each term, the weight of the row, of `ROWS` that a term has, with the samples from
-    ``laid[starts[term]]`` on.
+    It writes rows of sums, so many vectors in each and ``step`` bytes from one to the next: the row's bias, or what the
+    row holds already if the address of the bias is zero, and the products of each term, the weight of the row, of
+    `ROWS` that a term has, with the samples from ``laid[starts[term]]`` on.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -56,8 +56,23 @@ def accumulate(rows: int, vectors: int) -> Any:
             return builder.shuffle_vector(first, first, everywhere)
 
         lines = [builder.add(sums, builder.mul(step, number(row))) for row in range(rows)]
-        before = [spread(load(bias, scalar, row * size)) for row in range(rows) for _ in range(vectors)]
-        entry, loop, done = builder.block, builder.append_basic_block("term"), builder.append_basic_block("done")
+        names = "first", "again", "entry", "term", "done"
+        first, again, entry, loop, done = (builder.append_basic_block(name) for name in names)
+        builder.cbranch(builder.icmp_signed("==", bias, number(0)), again, first)
+
+        builder.position_at_end(first)
+        biases = [spread(load(bias, scalar, row * size)) for row in range(rows) for _ in range(vectors)]
+        builder.branch(entry)
+
+        builder.position_at_end(again)
+        found = [load(line, vector, v * BYTES) for line in lines for v in range(vectors)]
+        builder.branch(entry)
+
+        builder.position_at_end(entry)
+        before = [builder.phi(vector) for _ in found]
+        for phi, value, total in zip(before, biases, found, strict=True):
+            phi.add_incoming(value, first)
+            phi.add_incoming(total, again)
         builder.branch(loop)
 
         builder.position_at_end(loop)
@@ -74,8 +89,8 @@ def accumulate(rows: int, vectors: int) -> Any:
                 # 'contract' lets a product and a sum be one instruction, rounded once; nothing else may change.
                 after.append(builder.fadd(total, builder.fmul(w, x, flags=("contract",)), flags=("contract",)))
         following = builder.add(k, number(1))
-        for phi, first, then in zip((k, *totals), (number(0), *before), (following, *after), strict=True):
-            phi.add_incoming(first, entry)
+        for phi, start, then in zip((k, *totals), (number(0), *before), (following, *after), strict=True):
+            phi.add_incoming(start, entry)
             phi.add_incoming(then, loop)
         builder.cbranch(builder.icmp_signed("<", following, terms), loop, done)
 

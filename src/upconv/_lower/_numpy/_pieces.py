@@ -11,8 +11,9 @@ import numpy as np
 
 from upconv._lower._numpy._grid import grid_of, halves, halves_of_input
 from upconv._lower._numpy._operands import Operands
-from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, backward, forward, plain
+from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, plain
 from upconv._lower._numpy._threads import MOST_THREADS, cores, share
+from upconv._lower._numpy._ways import backward, forward
 from upconv._plan import Plan
 
 __all__ = ["Team", "correlate", "is_too_long", "kept_bytes", "our_team", "planes", "run"]
@@ -69,7 +70,7 @@ def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
     totals = np.zeros((threads, groups, -(-ins // HIGH), -(-terms // WIDE), HIGH * WIDE), x.dtype)
     of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
     for part in _parts(backward, of):
-        tables = _tables(backward, part, ins)
+        tables = _tables(backward, part, True, ins)
         ends = [tuple(_steps(view, whole, part)) for view, whole in ((part.x, x), (part.out, y))]
         arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
         for n, some in enumerate(_shares(groups * tables.sizes.pieces, threads)):
@@ -99,7 +100,8 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
     groups, ins, outs = of.weight.shape[:3]
     threads = team.threads if of.is_much() else 1
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
-    parts = [(part, _tables(way, part)) for part in _parts(way, of)]
+    divided = list(_parts(way, of))
+    parts = [(part, _tables(way, part, len(divided) > 1)) for part in divided]
     tables = parts[0][1]  # of which terms and rows are those of all
     packed = np.empty((groups, tables.sizes.packed), taps.dtype)
     shares = _shares(len(tables.blocks), threads if taps.size > MANY_WEIGHTS else 1)
@@ -152,10 +154,10 @@ def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:
             yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs]))
 
 
-def _tables(way: Callable[..., Tables], of: Operands, *beside: int) -> Tables:
+def _tables(way: Callable[..., Tables], of: Operands, shared: bool, *beside: int) -> Tables:
     size = of.weight.itemsize
     x, y = (tuple(step // size for step in view.strides[3:]) for view in (of.x, of.out))
-    return way(of.plan, len(of.x), x, y, size, *beside)
+    return way(of.plan, len(of.x), x, y, size, shared, *beside)
 
 
 def _steps(view: Any, whole: Any, of: Operands) -> Steps:

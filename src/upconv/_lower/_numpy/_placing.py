@@ -6,7 +6,7 @@ from typing import Any
 
 from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._rows import at_strides, copy, weave
-from upconv._lower._numpy._tables import ROWS, Steps, Tables
+from upconv._lower._numpy._tables import Steps, Tables
 
 __all__ = ["put"]
 
@@ -20,17 +20,19 @@ def put(
     group: int,
     block: int,
     sums: Any,
+    at: int,
+    width: int,
     result: Any,
     steps: Steps,
 ) -> None:
-    """Write the rows of a block, of the lines and columns of a box that are kept."""
+    """Write the rows of a block, ``at`` a place of the sums, of the lines and columns of a box that are kept."""
     (top, bottom, left, right), sizes, rows, targets = box, tables.sizes, tables.rows, tables.targets
-    zero, size, width, kept = sums.dtype.type(0), sums.itemsize, len(sums) // ROWS, tables.blocks[block, 3]
+    zero, size, kept = sums.dtype.type(0), sums.itemsize, tables.blocks[block, 3]
     i = 0
     while i < kept:
         phase, place = rows[block, i, 0], steps.base + group * steps.group + rows[block, i, 1] * steps.channel
         a, b = max(left, targets[phase, 0]), min(right, targets[phase, 1])
-        here = i * width - top * sizes.pitch - left
+        here = at + i * width - top * sizes.pitch - left
         if steps.column == 2 and rows[block, i, 3] > 1 and i + 1 < kept:
             # Two phases that are all of a line of the output, sample by sample, but for what is kept of one alone.
             c, d = max(left, targets[phase + 1, 0]), min(right, targets[phase + 1, 1])

@@ -6,24 +6,22 @@ and phase of the input; a term of a sum takes a plane from an offset on; a row o
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import product, takewhile
+from itertools import takewhile
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from upconv._lower._numpy._grid import grid_of, kept
-from upconv._lower._numpy._phases import classes
-from upconv._plan import Plan
-
-__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "backward", "forward", "plain"]
+__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "make_tables", "plain"]
 
 ROWS = 8  # that are computed side by side
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
 TILE_BYTES = 1 << 20
 # To be divided between threads: of eight, which took 3 % longer on ten layers, a slow core keeps the others waiting.
 PIECES = 12
+# Samples of a piece for which the whole weight is read, where some channels are laid out at a time; and such pieces.
+SAMPLES = 256
+LONG_PIECES = 4
 
 
 class Steps(NamedTuple):
@@ -47,6 +45,8 @@ class Sizes(NamedTuple):
     parts: int  # into which the rows are divided
     packed: int  # weights of a group, as they are read
     pieces: int  # of a group
+    channels: int  # that are laid out
+    chunks: int  # into which those are divided
     in_order: int  # one, where terms that follow each other are neighbours in the weight
 
 
@@ -67,79 +67,6 @@ def plain(tables: Tables) -> tuple[Any, ...]:
     return (tuple(tables.sizes), *tables[1:])
 
 
-# Few are kept, because they may be a megabyte each.
-@lru_cache(maxsize=64)
-def forward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int) -> Tables:
-    """The output from the input: the phases of one class have their terms in common.
-
-    ``x`` and ``y`` are steps from a sample of the arrays to the next along each spatial axis.
-    """
-    ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
-    taps, pitch, tap = prod(plan.kernel), _pitch(grid_of(plan)), _pitch(plan.kernel)
-    terms: list[tuple[int, int, int]] = []
-    rows: list[tuple[int, int, list[list[int]]]] = []
-    phases: list[list[int]] = []
-    for runs in classes(plan):
-        begin = len(terms)
-        for c, index in product(range(ins), product(*(range(len(run.shifts)) for run in runs))):
-            offset = -sum(run.shifts[m] * p for run, m, p in zip(runs, index, pitch, strict=True))
-            a = sum((run.tap + m * run.step) * t for run, m, t in zip(runs, index, tap, strict=True))
-            terms.append((c, offset, c * outs * taps + a))
-        of_class = []
-        for index in product(*(range(run.phases) for run in runs)):
-            a = sum(n * t for n, t in zip(index, tap, strict=True))
-            line = len(phases) - index[-1]  # phases that differ in the last axis alone are rows of one block
-            of_class += [(o * runs[-1].phases // ROWS, line, o, len(phases), o * taps + a) for o in range(outs)]
-            phases.append(_phase(plan, [run.first + n for run, n in zip(runs, index, strict=True)], y))
-        rows.append((begin, len(terms), [row for _, *row in sorted(of_class)]))
-    return _tables(plan, batch, itemsize, ins, terms, rows, [_image(plan, x)], phases)
-
-
-@lru_cache(maxsize=64)
-def backward(plan: Plan, batch: int, x: tuple[int, ...], y: tuple[int, ...], itemsize: int, beside: int = 0) -> Tables:
-    """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches.
-
-    For the weight from both, so many planes of x are laid out ``beside`` those of y.
-    """
-    ins, outs, taps = plan.in_channels // plan.groups, plan.out_channels // plan.groups, prod(plan.kernel)
-    axes = zip(plan.kernel, plan.dilation, plan.stride, strict=True)
-    reached = product(*(sorted({a * d % s for a in range(k)}) for k, d, s in axes))
-    number = {residues: n for n, residues in enumerate(reached)}
-    terms = []
-    for o, (a, tap) in product(range(outs), enumerate(product(*map(range, plan.kernel)))):
-        at = [n * d for n, d in zip(tap, plan.dilation, strict=True)]
-        residues = tuple(n % s for n, s in zip(at, plan.stride, strict=True))
-        offset = sum(n // s * p for n, s, p in zip(at, plan.stride, _pitch(grid_of(plan)), strict=True))
-        terms.append((o * len(number) + number[residues], offset, o * taps + a))
-    rows = [(0, len(terms), [[c, c, 0, c * outs * taps] for c in range(ins)])]
-    phases = [_phase(plan, residues, y) for residues in number]
-    return _tables(plan, batch, itemsize, outs * len(number), terms, rows, phases, [_image(plan, x)], beside)
-
-
-def _pitch(size: tuple[int, ...]) -> list[int]:
-    return [prod(size[axis + 1 :]) for axis in range(len(size))]
-
-
-def _image(plan: Plan, steps: tuple[int, ...]) -> list[int]:
-    """Where the lines of the image are."""
-    axes = zip(grid_of(plan)[:-1], plan.size, steps, strict=False)
-    return [0, plan.size[-1], 0, *_lines([[q * step if q < i else -1 for q in range(n)] for n, i, step in axes])]
-
-
-def _phase(plan: Plan, residues: Any, steps: tuple[int, ...]) -> list[int]:
-    """Where the lines of a phase of the output are."""
-    grid, places = grid_of(plan), []
-    for n, r, s, lo, out, step in zip(grid[:-1], residues, plan.stride, plan.lo, plan.out, steps, strict=False):
-        outputs = (q * s + r - lo for q in range(n))
-        places.append([o * step if 0 <= o < out else -1 for o in outputs])
-    columns, place = kept(plan, plan.rank - 1, slice(0, grid[-1]), residues[-1])
-    return [columns.start, columns.stop, place.start * steps[-1], *_lines(places)]
-
-
-def _lines(axes: list[list[int]]) -> list[int]:
-    return [-1 if min(places, default=0) < 0 else sum(places) for places in product(*axes)]
-
-
 def _together(rows: list[list[int]]) -> list[list[int]]:
     """Say of each row how many, from it on, are phases of one channel that lie beside each other in the output."""
     found: list[list[int]] = []
@@ -149,25 +76,33 @@ def _together(rows: list[list[int]]) -> list[list[int]]:
     return found
 
 
-def _tables(
-    plan: Plan,
+def make_tables(
+    grid: tuple[int, ...],
     batch: int,
     itemsize: int,
-    planes: int,
+    channels: int,
     terms: Any,
     rows: Any,
     sources: Any,
     targets: Any,
     beside: int = 0,
 ) -> Tables:
-    *outer, pitch = grid_of(plan)
-    lines, offsets = batch * prod(outer), [offset for _, offset, _ in terms]
+    """Divide lines into pieces and rows into blocks, and find the place of each term in a piece that is laid out."""
+    *outer, pitch = grid
+    planes, lines, offsets = channels * len(sources), batch * prod(outer), [offset for _, offset, _ in terms]
     before, after = -(min(offsets) // pitch), -(-max(offsets) // pitch)
+    alone = not (any(offsets) or beside)  # lines that need no others
     most = max(1, TILE_BYTES // ((planes + beside) * pitch * itemsize))
     # Short pieces read the lines above them more often than they need to be; an odd one leaves a thread without work.
     pieces = max(-(-lines // most), min(PIECES, lines // 8), 1)
+    if alone and most * pitch < SAMPLES:
+        # For longer pieces with fewer channels at a time, the weight is read fewer times.
+        all_rows = sum(len(of_class) for *_, of_class in rows)
+        most = max(1, min(SAMPLES, TILE_BYTES // (all_rows * itemsize)) // pitch)
+        pieces = max(-(-lines // most), min(LONG_PIECES, lines // 8), 1)
     height = -(-lines // (pieces + pieces % 2 if pieces > 1 else 1))
     plane = (before + height + after) * pitch
+    chunks = min(channels, -(-planes * plane * itemsize // TILE_BYTES)) if alone else 1
     blocks, of_block, packed = [], [], 0
     for begin, end, of_class in rows:
         for first in range(0, len(of_class), ROWS):
@@ -179,6 +114,8 @@ def _tables(
     pieces = -(-lines // height) * parts
     starts, of_weight = [of * plane + offset for of, offset, _ in terms], [at for *_, at in terms]
     in_order = int(of_weight == list(range(len(terms))))
-    sizes = Sizes(batch, prod(outer), pitch, height, before, plane, planes, parts, packed, pieces, in_order)
+    sizes = Sizes(
+        batch, prod(outer), pitch, height, before, plane, planes, parts, packed, pieces, channels, chunks, in_order
+    )
     tables = starts, of_weight, blocks, of_block, sources, targets
     return Tables(sizes, *(np.array(table, np.int64) for table in tables))
