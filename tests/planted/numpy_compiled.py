@@ -95,7 +95,7 @@ FAULTS = (
             "tuple(shift - begin for shift",
             "tuple(shift + 0 for shift",
         ),
-        ("halves of a line have other terms", DIRECT, "apart = not shared and _is_apart", "apart = _is_apart"),
+        ("halves of a line have other terms", DIRECT, "apart = divided == 1 and _is_apart", "apart = _is_apart"),
         ("the image is not moved", DIRECT, "(q - t) * step if", "q * step if"),
     ),
     *of_numpy(

@@ -69,8 +69,9 @@ def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
     terms = outs * prod(of.plan.kernel)
     totals = np.zeros((threads, groups, -(-ins // HIGH), -(-terms // WIDE), HIGH * WIDE), x.dtype)
     of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
-    for part in _parts(backward, of):
-        tables = _tables(backward, part, True, ins)
+    divided = list(_parts(backward, of))
+    for part in divided:
+        tables = _tables(backward, part, len(divided), ins)
         ends = [tuple(_steps(view, whole, part)) for view, whole in ((part.x, x), (part.out, y))]
         arrays = x.reshape(-1), ends[0], y.reshape(-1), ends[1]
         for n, some in enumerate(_shares(groups * tables.sizes.pieces, threads)):
@@ -101,7 +102,7 @@ def run(way: Callable[..., Tables], of: Operands, given: Any, bias: Any, result:
     threads = team.threads if of.is_much() else 1
     taps = np.ascontiguousarray(of.weight).reshape(groups, -1)
     divided = list(_parts(way, of))
-    parts = [(part, _tables(way, part, len(divided) > 1)) for part in divided]
+    parts = [(part, _tables(way, part, len(divided))) for part in divided]
     tables = parts[0][1]  # of which terms and rows are those of all
     packed = np.empty((groups, tables.sizes.packed), taps.dtype)
     shares = _shares(len(tables.blocks), threads if taps.size > MANY_WEIGHTS else 1)
@@ -154,10 +155,10 @@ def _parts(way: Callable[..., Tables], of: Operands) -> Iterator[Operands]:
             yield from _parts(way, of._replace(plan=half, x=of.x[..., inputs]))
 
 
-def _tables(way: Callable[..., Tables], of: Operands, shared: bool, *beside: int) -> Tables:
+def _tables(way: Callable[..., Tables], of: Operands, divided: int, *beside: int) -> Tables:
     size = of.weight.itemsize
     x, y = (tuple(step // size for step in view.strides[3:]) for view in (of.x, of.out))
-    return way(of.plan, len(of.x), x, y, size, shared, *beside)
+    return way(of.plan, len(of.x), x, y, size, divided, *beside)
 
 
 def _steps(view: Any, whole: Any, of: Operands) -> Steps:

@@ -19,8 +19,9 @@ ROWS = 8  # that are computed side by side
 TILE_BYTES = 1 << 20
 # To be divided between threads: of eight, which took 3 % longer on ten layers, a slow core keeps the others waiting.
 PIECES = 12
-# Samples of a piece for which the whole weight is read, where some channels are laid out at a time; and such pieces.
+# Samples of a piece for which the whole weight is read, where some channels are laid out at a time.
 SAMPLES = 256
+# Such pieces, and parts of a line times parts of the rows: with more, what is read or laid out for each takes longer.
 LONG_PIECES = 4
 
 
@@ -80,6 +81,7 @@ def make_tables(
     grid: tuple[int, ...],
     batch: int,
     itemsize: int,
+    divided: int,
     channels: int,
     terms: Any,
     rows: Any,
@@ -110,7 +112,9 @@ def make_tables(
             blocks.append((begin, end, packed, len(some)))
             of_block.append((some * ROWS)[:ROWS])
             packed += ROWS * (end - begin)
-    parts = min(PIECES, len(blocks)) if height == lines else 1
+    # Each part of the rows lays out the same lines anew: of a call that is divided there are few.
+    most = PIECES if divided == 1 else max(1, LONG_PIECES // divided)
+    parts = min(most, len(blocks)) if height == lines else 1
     pieces = -(-lines // height) * parts
     starts, of_weight = [of * plane + offset for of, offset, _ in terms], [at for *_, at in terms]
     in_order = int(of_weight == list(range(len(terms))))

@@ -33,11 +33,11 @@ Axes = tuple[int, ...]
 
 # Few are kept, because they may be a megabyte each.
 @lru_cache(maxsize=64)
-def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: bool) -> Tables:
+def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: int) -> Tables:
     """The output from the input: the phases of one class have their terms in common.
 
-    ``x`` and ``y`` are steps from a sample of the arrays to the next along each spatial axis. Parts of a call are
-    ``shared``: apart, their terms would not be the same.
+    ``x`` and ``y`` are steps from a sample of the arrays to the next along each spatial axis. A call is
+    ``divided`` into so many parts; of more than one, what is laid apart would have other terms in each.
     """
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
     taps, tap = prod(plan.kernel), _pitch(plan.kernel)
@@ -46,7 +46,7 @@ def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: boo
     ours = [runs for some in alike for runs in product(*(_from_first(plan, *axis) for axis in enumerate(some)))]
     reached = sorted({shifts for runs in ours for shifts in product(*(run.shifts for run in runs))})
     samples = tuple(max(_kept(plan, axis, run) for run in runs) for axis, runs in enumerate(zip(*ours, strict=True)))
-    apart = not shared and _is_apart(plan, (grid, ins), (samples, ins * len(reached)), len(reached))
+    apart = divided == 1 and _is_apart(plan, (grid, ins), (samples, ins * len(reached)), len(reached))
     if apart:
         grid, alike, places = samples, tuple(ours), reached
     pitch, number = _pitch(grid), {place: n for n, place in enumerate(places)}
@@ -68,11 +68,11 @@ def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: boo
             phases.append(_phase(plan, grid, [run.first + n for run, n in zip(runs, index, strict=True)], y))
         rows.append((begin, len(terms), [row for _, *row in sorted(of_class)]))
     images = [_image(plan, grid, place, x) for place in places]
-    return make_tables(grid, batch, itemsize, ins, terms, rows, images, phases)
+    return make_tables(grid, batch, itemsize, divided, ins, terms, rows, images, phases)
 
 
 @lru_cache(maxsize=64)
-def backward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: bool, beside: int = 0) -> Tables:
+def backward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: int, beside: int = 0) -> Tables:
     """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches.
 
     For the weight from both, so many planes of x are laid out ``beside`` those of y.
@@ -82,7 +82,7 @@ def backward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: bo
     phases_shared = prod(
         len({a * d % s for a in range(k)}) for k, d, s in zip(plan.kernel, plan.dilation, spans, strict=True)
     )
-    if not shared and _is_apart(plan, (grid, outs * phases_shared), (plan.size, outs * taps), taps):
+    if divided == 1 and not beside and _is_apart(plan, (grid, outs * phases_shared), (plan.size, outs * taps), taps):
         # As if at a stride that no two taps have in common: then each has a phase of its own.
         grid, spans = plan.size, tuple((k - 1) * d + 1 for k, d in zip(plan.kernel, plan.dilation, strict=True))
     axes = zip(plan.kernel, plan.dilation, spans, strict=True)
@@ -97,7 +97,7 @@ def backward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, shared: bo
     rows = [(0, len(terms), [[c, c, 0, c * outs * taps] for c in range(ins)])]
     phases = [_phase(plan, grid, phase, y) for phase in number]
     image = _image(plan, grid, (0,) * plan.rank, x)
-    return make_tables(grid, batch, itemsize, outs, terms, rows, phases, [image], beside)
+    return make_tables(grid, batch, itemsize, divided, outs, terms, rows, phases, [image], beside)
 
 
 def _is_apart(plan: Plan, shared: tuple[Axes, int], apart: tuple[Axes, int], places: int) -> bool:

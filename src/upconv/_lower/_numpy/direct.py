@@ -97,8 +97,6 @@ def slow_conv(plan: Plan, y: Any) -> str:
     ins = ours.in_channels // ours.groups
     if ins > SOME_CHANNELS and len(y) * prod(ours.size) <= SAMPLES_BACK:
         return "many weights for few samples, whose order takes as long (64 of 128 channels: 7.3 ms, overlap_add 4.0)"
-    if ins > SOME_CHANNELS and len(y) == 1 and plan.rank == 1:
-        return "one line of many channels, which is laid out in short pieces (vocoder-1d: 14 ms, overlap_add 10)"
     return _slow_tables(ours)
 
 
