@@ -50,8 +50,8 @@ def is_too_long(plan: Plan, itemsize: int) -> bool:
 
 
 def kept_bytes(image: int) -> int:
-    """What all threads keep of an image of so many bytes."""
-    return cores() * min(2 * image, MOST_BYTES)
+    """What all threads keep of an image of so many bytes, laid out shared or apart, and of its sums."""
+    return cores() * min(4 * image, MOST_BYTES)
 
 
 def correlate(of: Operands, x: Any, y: Any, team: Team) -> bool:
