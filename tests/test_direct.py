@@ -42,19 +42,19 @@ def compiled(library):
 @pytest.fixture(params=[(1, 24), (1, 0), (3000, 24), (3000, 0), (2**20, 24)], ids="{0[0]}-bytes-{0[1]}".format)
 def pieces(request, compiled, monkeypatch):
     """Pieces of a size, on threads however little there is to do; laid apart wherever that leaves anything out."""
-    from upconv._lower._numpy import _operands, _pieces, _tables, _ways
+    from upconv._lower._numpy import _operands, _pieces, _program, _tables, _ways
 
     size, lay = request.param
     monkeypatch.setattr(_tables, "TILE_BYTES", size)
     monkeypatch.setattr(_ways, "LAY", lay)
     monkeypatch.setattr(_operands, "THREADS", 0)
-    monkeypatch.setattr(_pieces, "LONGEST", max(20_000, 4 * size))
+    monkeypatch.setattr(_program, "LONGEST", max(20_000, 4 * size))
     monkeypatch.setattr(_pieces, "MANY_WEIGHTS", size)
-    for way in (_ways.forward, _ways.backward):
-        way.cache_clear()
+    for known in (_program.program_of, _program.correlation_of):
+        known.cache_clear()
     yield size
-    for way in (_ways.forward, _ways.backward):
-        way.cache_clear()
+    for known in (_program.program_of, _program.correlation_of):
+        known.cache_clear()
 
 
 @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
@@ -73,13 +73,20 @@ def test_anything_legal(pieces, plain, case):
     check(run(plain, case, "direct"), case)
 
 
-def test_a_long_line_is_halved(pieces, plain):
-    from upconv._lower._numpy import _ways
+def test_a_long_line_is_halved(pieces, plain, monkeypatch):
+    from upconv._lower._numpy import _pieces, _program
 
+    known: list[_program.Program] = []
+
+    def keeping(*what):
+        known.append(_program.program_of(*what))
+        return known[-1]
+
+    monkeypatch.setattr(_pieces, "program_of", keeping)
     case = LONG[0]
     check(run(plain, case, "direct"), case)
-    plans = _ways.forward.cache_info().currsize
-    assert plans > 1 if pieces < 2**20 else plans == 1
+    assert len(known) == 1
+    assert len(known[0].parts) > 1 if pieces < 2**20 else len(known[0].parts) == 1
 
 
 def test_it_is_what_auto_takes(compiled):

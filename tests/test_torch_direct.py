@@ -234,7 +234,7 @@ def test_it_takes_as_many_threads_as_pytorch(torch, monkeypatch):
     for threads in (1, 2):
         torch.set_num_threads(threads)
         upconv.conv_transpose(torch.ones(1, 32, 40, 40), torch.ones(32, 24, 3, 5), algorithm="direct")
-        assert {words["threads"] for words in asked} == {threads}
+        assert [words["threads"] for words in asked] == [2] * (threads > 1)  # one alone asks no other
         asked.clear()
 
 

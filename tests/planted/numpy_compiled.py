@@ -9,17 +9,7 @@ LOOPS = "test_values.py -k 'both_layouts and loops'"
 
 FAULTS = (
     *of_numpy(
-        "direct",
-        (
-            "what no tap reaches is left as it was by the compiled loops",
-            DIRECT,
-            "if not of.x.size or not _is_covered(of.plan):",
-            "if False:",
-        ),
-    ),
-    *of_numpy(
-        "_pieces",
-        ("an infinite weight is compiled", "test_direct.py -k not_finite", "if not finite.all():", "if False:"),
+        "_program",
         ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
         (
             "a long kernel takes all memory",
@@ -27,11 +17,23 @@ FAULTS = (
             "* itemsize > MOST_BYTES",
             "* itemsize > MOST_BYTES**2",
         ),
+        ("each half begins where the first does", DIRECT, "(_address(view) - _address(whole)) // size", "0"),
+        ("some phases are all", DIRECT, "_is_covered(of.plan) if", "True if"),
+    ),
+    *of_numpy(
+        "_pieces",
+        (
+            "an infinite weight is compiled",
+            "test_direct.py -k not_finite",
+            "packed if finite.all() else None",
+            "packed",
+        ),
+        ("what no tap reaches is left as it was by the compiled loops", DIRECT, "if not of.is_all:", "if False:"),
         ("the weight of one thread is all", DIRECT, "totals.sum(axis=0)", "totals[0]"),
         (
             "an infinite sample is compiled",
             f"test_adjoint.py {NOT_FINITE}",
-            "return bool(np.isfinite(of.weight).all())",
+            "return bool(np.isfinite(rows).all())",
             "return True",
         ),
         ("a tile by columns", DIRECT, "HIGH, WIDE).swapaxes(2, 3)", "WIDE, HIGH).transpose(0, 1, 4, 2, 3)"),

@@ -10,7 +10,6 @@ There are two layouts, and the one that takes less is chosen from shapes alone:
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import groupby, product
 from math import prod
 from typing import Any
@@ -31,8 +30,6 @@ MANY_SAMPLES = 2**16
 Axes = tuple[int, ...]
 
 
-# Few are kept, because they may be a megabyte each.
-@lru_cache(maxsize=64)
 def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: int) -> Tables:
     """The output from the input: the phases of one class have their terms in common.
 
@@ -71,7 +68,6 @@ def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: in
     return make_tables(grid, batch, itemsize, divided, ins, terms, rows, images, phases)
 
 
-@lru_cache(maxsize=64)
 def backward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: int, beside: int = 0) -> Tables:
     """The input from the output: one sum over all channels and taps, each of the phase that the tap reaches.
 

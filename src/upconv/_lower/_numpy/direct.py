@@ -9,7 +9,6 @@ columns of overlap-add.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -20,9 +19,9 @@ from upconv._lower._numpy._columns import conv_weight as conv_weight_by_columns
 from upconv._lower._numpy._few import is_few
 from upconv._lower._numpy._grid import grid_of, work_dtype
 from upconv._lower._numpy._numba import DTYPES, missing
-from upconv._lower._numpy._operands import grouped, lifted
-from upconv._lower._numpy._phases import classes
-from upconv._lower._numpy._pieces import Team, correlate, is_too_long, kept_bytes, our_team, planes, run
+from upconv._lower._numpy._operands import lifted
+from upconv._lower._numpy._pieces import Team, correlate, our_team, run
+from upconv._lower._numpy._program import is_too_long, kept_bytes
 from upconv._lower._numpy._threads import MOST_THREADS
 from upconv._lower._numpy._ways import backward, forward
 from upconv._lower._numpy._window import conv_transpose as overlap_add
@@ -124,9 +123,7 @@ def reason(plan: Plan) -> str:
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     """The weight as it is read, and what is laid out for each thread."""
-    ours = lifted(plan)[0]
-    image = max(planes(ours)) * batch * prod(grid_of(ours)) * itemsize
-    return prod(plan.weight_shape) * itemsize + kept_bytes(image)
+    return prod(plan.weight_shape) * itemsize + kept_bytes(lifted(plan)[0], batch, itemsize)
 
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -140,10 +137,7 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 def fill(plan: Plan, x: Any, weight: Any, bias: Any, y: Any, team: Team) -> None:
     """Fill y, from x and the weight, on the threads of a team."""
-    of = grouped(plan, np.asarray(x), weight, bias, y)
-    if not of.x.size or not _is_covered(of.plan):
-        of.out[...] = of.background(of.plan.rank)
-    if of.x.size and y.size and not run(forward, of, x, of.bias, y, team):
+    if y.size and not run(forward, plan, x, weight, bias, y, team):
         y[...] = overlap_add(plan, x, weight, bias)
 
 
@@ -158,11 +152,7 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 
 def fill_conv(plan: Plan, y: Any, weight: Any, bias: Any, x: Any, team: Team) -> None:
     """Fill x, from y and the weight."""
-    of = grouped(plan, x, weight, None, y)
-    if of.x.size < x.size:
-        x[...] = 0 if bias is None else np.asarray(bias).reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
-    background = None if bias is None else np.ascontiguousarray(bias, of.weight.dtype).reshape(plan.groups, -1)
-    if len(x) and not run(backward, of, y, background, x, team):
+    if x.size and not run(backward, plan, y, weight, bias, x, team):
         x[...] = conv_by_columns(plan, y, weight, bias)
 
 
@@ -179,13 +169,5 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
 def fill_conv_weight(plan: Plan, x: Any, y: Any, weight: Any, team: Team) -> None:
     """Fill the weight, from x and y."""
     weight[...] = 0
-    of = grouped(plan, x, weight, None, y)
-    if of.x.size and y.size and not correlate(of, x, y, team):
+    if x.size and y.size and not correlate(plan, x, y, weight, team):
         weight[...] = conv_weight_by_columns(plan, x, y)
-
-
-@lru_cache(maxsize=512)
-def _is_covered(plan: Plan) -> bool:
-    """Whether some tap reaches each output."""
-    reached = sum(prod(run.phases for run in runs) for runs in classes(plan))
-    return reached == prod(plan.stride) and min(plan.lo + plan.hi) >= 0
