@@ -14,6 +14,7 @@ from upconv._lower._numpy._layout import lay
 from upconv._lower._numpy._micro import BYTES
 from upconv._lower._numpy._numba import compiled
 from upconv._lower._numpy._placing import put
+from upconv._lower._numpy._scratch import scratch
 from upconv._lower._numpy._sums import VECTORS, add_up
 from upconv._lower._numpy._tables import ROWS, Sizes, Steps, Tables
 from upconv._lower._numpy._taken import take
@@ -45,9 +46,9 @@ def direct(
     of_channel, blocks = sizes.planes // sizes.channels, len(tables.blocks)
     # Sums of some channels wait for those of the rest, all rows of a piece.
     run, waiting = (sizes.lines * sizes.pitch, -(-blocks // sizes.parts)) if sizes.chunks > 1 else (RUN, 1)
-    laid = np.empty(-(-sizes.channels // sizes.chunks) * of_channel * sizes.plane + beyond, given.dtype)
-    width = run + sizes.pitch + beyond
-    sums = np.empty(waiting * ROWS * width, given.dtype)
+    laid = scratch(-(-sizes.channels // sizes.chunks) * of_channel * sizes.plane + beyond, given)
+    width = (1 + -(-(run + sizes.pitch) // beyond)) * beyond  # whole vectors: each row begins with a line of the cache
+    sums = scratch(waiting * ROWS * width, given)
     start = np.empty(ROWS, given.dtype)
     all_lines = sizes.images * sizes.rows
     of_image: Any = np.empty(sizes.lines, np.int64)

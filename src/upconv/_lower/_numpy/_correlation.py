@@ -9,6 +9,7 @@ import numpy as np
 from upconv._lower._numpy._layout import lay
 from upconv._lower._numpy._micro import BYTES, IS_WIDE, correlate
 from upconv._lower._numpy._numba import compiled
+from upconv._lower._numpy._scratch import scratch
 from upconv._lower._numpy._tables import Sizes, Steps, Tables
 
 __all__ = ["HIGH", "WIDE", "correlation"]
@@ -41,9 +42,9 @@ def correlation(
     lanes = BYTES // size
     # Both are read by whole vectors: behind the samples of x are zeros, and behind those of y whatever is finite.
     span = -(-sizes.lines * sizes.pitch // lanes) * lanes
-    laid = np.empty(sizes.planes * sizes.plane + lanes, y.dtype)
+    laid = scratch(sizes.planes * sizes.plane + lanes, y)
     most = -(-channels // (HIGH * sizes.parts)) * HIGH
-    image = np.empty(most * span, x.dtype)
+    image = scratch(most * span, x)
     starts: Any = np.empty(tiles * WIDE, np.int64)
     for k in range(len(starts)):
         starts[k] = tables.starts[min(k, terms - 1)]

@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "make_tables", "plain"]
+__all__ = ["LINE", "ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "make_tables", "plain"]
 
 ROWS = 8  # that are computed side by side
+# Bytes of a line of the cache: a vector that begins with one is read from one, and all others from two. Layers whose
+# terms all begin so, each tap at a stride of its own or samples laid out apart, take 5 to 10 % less.
+LINE = 64
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
 TILE_BYTES = 1 << 20
 # To be divided between threads: of eight, which took 3 % longer on ten layers, a slow core keeps the others waiting.
@@ -103,7 +106,7 @@ def make_tables(
         most = max(1, min(SAMPLES, TILE_BYTES // (all_rows * itemsize)) // pitch)
         pieces = max(-(-lines // most), min(LONG_PIECES, lines // 8), 1)
     height = -(-lines // (pieces + pieces % 2 if pieces > 1 else 1))
-    plane = (before + height + after) * pitch
+    plane = -(-(before + height + after) * pitch * itemsize // LINE) * LINE // itemsize
     chunks = min(channels, -(-planes * plane * itemsize // TILE_BYTES)) if alone else 1
     blocks, of_block, packed = [], [], 0
     for begin, end, of_class in rows:
