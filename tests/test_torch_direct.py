@@ -181,6 +181,7 @@ def test_where_auto_takes_it(torch):
     assert algorithm(double, (1, 64, 40, 44), (64, 48, 3, 5)) == "direct"
     assert algorithm(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
     assert algorithm(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
+    assert algorithm(double, (8, 128, 40, 44), (128, 3, 4, 6), stride=(2, 3)) == "direct"
 
 
 def test_where_the_ways_back_take_it(torch):
@@ -221,7 +222,9 @@ def test_where_the_ways_back_take_it(torch):
         assert taken(dtype, (1, 24, 9000), (24, 24, 8), stride=(4,)) == (dtype == double, dtype == double)
         assert taken(dtype, (64, 32, 14, 12), (32, 16, 3, 5), stride=(2, 1)) == (dtype == double, dtype == double)
     assert taken(double, (9, 70, 20, 26), (70, 64, 3, 5), stride=(2, 1)) == (True, True)
-    assert taken(double, (9, 90, 20, 26), (90, 64, 3, 5), stride=(2, 1)) == (True, False)
+    assert taken(double, (9, 90, 20, 26), (90, 64, 3, 5), stride=(2, 1)) == (True, True)
+    assert taken(double, (9, 90, 20, 7), (90, 64, 3, 9), stride=(2, 1)) == (True, False)
+    assert taken(double, (4, 300, 30, 26), (300, 64, 3, 5), stride=(2, 1)) == (True, False)
     assert taken(double, (1, 48, 96, 90), (48, 1, 3, 3), stride=(1, 1), groups=48) == (False, True)
     assert taken(double, (16, 64, 64, 60), (64, 1, 4, 3), stride=(2, 1)) == (False, True)
 

@@ -6,11 +6,11 @@ thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million produ
 those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times as fast as PyTorch's op of float32 in the
 geometric mean, and the best algorithm for each 1.95 times.
 
-On the way back to the input and to the weight they were fitted to 260 layers of float32 each, 200 of float64 and 110 of
-float16. There the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float16 1.07 and 1.16; the faster of the
-two for each would be 1.17 and 1.43, 1.11 and 1.25. Those of float64, forward and to the input, were fitted again to 270
-layers when the loops had two layouts; on the 120 of ``--seed 9`` the choice is 2.87 and 2.69 times as fast, the best
-algorithm for each 3.15 and 2.87 times.
+On the way back to the input and to the weight they were fitted to 260 layers of float32 each, and 110 of float16. There
+the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float16 1.07 and 1.16; the faster of the two for each
+would be 1.17 and 1.43, 1.11 and 1.25. Those of float64 were fitted again to some 150 layers each way when the loops had
+two layouts. On the 120 of ``--dtype float64 --seed 9`` the choice is 3.00 times as fast forward, 2.94 times to the input
+and 2.95 times to the weight; the best algorithm for each 3.30, 3.15 and 3.32 times.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ def slow_direct(plan: Plan, x: Any) -> str:
     # Of few channels on one side and few taps, the loops read more than they add.
     narrow = ins >= 32 * outs and plan.groups == 1 and (ins > 96 or prod(plan.kernel) < 36)
     if x.dtype == torch.float64:
+        of_all = x.shape[0] * samples
+        # Rows that have their terms in common, enough of them to be added side by side.
+        alike = outs * prod(s for k, s in zip(plan.kernel, plan.stride, strict=True) if k % s == 0)
+        many = alike >= 8 and of_all >= 4000 and ins <= 256
         if columns < (100_000 if ins <= 16 else 250_000) or (samples < 100 and ins > 16 and columns < 500_000):
             return f"in float64 for {columns} columns: 1.9 ms against 0.7 for few"
-        if narrow or (plan.rank > 2 and ins >= 16 * outs):
+        if (narrow and not many) or (plan.rank > 2 and ins >= 16 * outs):
             return f"in float64 from {ins} channels to {outs}: 2.2 ms against 1.2 for 64 to 1, two images of 64 x 64"
-        of_all = x.shape[0] * samples
-        enough = of_all >= (200 if outs >= 16 else 1024 if ins <= 96 else float("inf"))
+        enough = many or of_all >= (200 if outs >= 16 else 1024 if ins <= 96 else float("inf"))
         if ins > 64 and not enough and not (samples >= 2000 and ins <= 256):
             return f"in float64 from {of_all} samples of {ins} channels: 1.3 ms against 0.7 for 1792 of 512, to 2"
         return ""
@@ -92,8 +95,11 @@ def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
     if x.dtype == torch.float64:
         if columns < 200_000:
             return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
-        if ins > 80 or of_all < (200 if ins <= 16 else 650 if ins <= 56 else 1800):
+        if ins > 256 or of_all < (200 if ins <= 16 else 650 if ins <= 56 else 1800):
             return f"for the weight in float64 from {of_all} samples of {ins} channels: 12 ms against 5 for 64 of 32"
+        axes = zip(plan.size, plan.kernel, plan.dilation, plan.stride, strict=True)
+        if ins > 80 and 2 * prod(i + (k - 1) * d // s for i, k, d, s in axes) > 3 * samples:
+            return "for the weight in float64 with a kernel that overhangs much: 6.9 ms against 3.7 for 256 of 400 x 7"
         return ""
     if columns < (300_000 if x.dtype == torch.float32 else 2_300_000):
         return f"for the weight for {columns} columns: 0.4 ms against 0.2 for few"
