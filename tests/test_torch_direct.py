@@ -223,6 +223,7 @@ def test_where_the_ways_back_take_it(torch):
         assert taken(dtype, (64, 32, 14, 12), (32, 16, 3, 5), stride=(2, 1)) == (dtype == double, dtype == double)
     assert taken(double, (9, 70, 20, 26), (70, 64, 3, 5), stride=(2, 1)) == (True, True)
     assert taken(double, (9, 90, 20, 26), (90, 64, 3, 5), stride=(2, 1)) == (True, True)
+    assert taken(double, (1, 900, 28), (900, 2, 16), stride=(4,), groups=900) == (True, True)
     assert taken(double, (9, 90, 20, 7), (90, 64, 3, 9), stride=(2, 1)) == (True, False)
     assert taken(double, (4, 300, 30, 26), (300, 64, 3, 5), stride=(2, 1)) == (True, False)
     assert taken(double, (1, 48, 96, 90), (48, 1, 3, 3), stride=(1, 1), groups=48) == (False, True)

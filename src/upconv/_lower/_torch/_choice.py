@@ -9,8 +9,8 @@ geometric mean, and the best algorithm for each 1.95 times.
 On the way back to the input and to the weight they were fitted to 260 layers of float32 each, and 110 of float16. There
 the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float16 1.07 and 1.16; the faster of the two for each
 would be 1.17 and 1.43, 1.11 and 1.25. Those of float64 were fitted again to some 150 layers each way when the loops had
-two layouts. On the 120 of ``--dtype float64 --seed 9`` the choice is 3.00 times as fast forward, 2.94 times to the input
-and 2.95 times to the weight; the best algorithm for each 3.30, 3.15 and 3.32 times.
+two layouts. On the 120 of ``--dtype float64 --seed 9`` the choice is 3.00 times as fast forward, 2.94 times to the
+input and 3.20 times to the weight; the best algorithm for each 3.30, 3.15 and 3.60 times.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
     if x.dtype == torch.float64:
         if columns < 200_000:
             return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
-        if ins > 256 or of_all < (200 if ins <= 16 else 650 if ins <= 56 else 1800):
+        if ins > 256 or of_all < (25 if ins <= 4 else 200 if ins <= 16 else 650 if ins <= 56 else 1800):
             return f"for the weight in float64 from {of_all} samples of {ins} channels: 12 ms against 5 for 64 of 32"
         axes = zip(plan.size, plan.kernel, plan.dilation, plan.stride, strict=True)
         if ins > 80 and 2 * prod(i + (k - 1) * d // s for i, k, d, s in axes) > 3 * samples:
