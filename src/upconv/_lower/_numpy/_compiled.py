@@ -51,8 +51,7 @@ def direct(
     sums = scratch(waiting * ROWS * width, given)
     start = np.empty(ROWS, given.dtype)
     all_lines = sizes.images * sizes.rows
-    of_image: Any = np.empty(sizes.lines, np.int64)
-    image: Any = np.empty(sizes.lines, np.int64)
+    places: Any = np.empty((len(tables.targets), sizes.lines), np.int64)
     of_group = -(-all_lines // sizes.lines)
     at_once = max(1, run // sizes.pitch)
     piece = take(following.ctypes.data)
@@ -63,8 +62,11 @@ def direct(
             piece // sizes.parts % of_group * sizes.lines,
         )
         height = min(sizes.lines, all_lines - top)
-        for line in range(height):  # once, because a division takes as long as some copies
-            of_image[line], image[line] = (top + line) % sizes.rows, (top + line) // sizes.rows * of_result.image
+        for line in range(height):  # once for all rows: of images of 14 x 14 a layer takes 4 % less
+            of_image, image = (top + line) % sizes.rows, (top + line) // sizes.rows * of_result.image
+            for phase in range(len(places)):
+                target = tables.targets[phase, 3 + of_image]
+                places[phase, line] = image + target if target >= 0 else -1
         begin = top - sizes.before
         read = begin, begin + sizes.plane // sizes.pitch
         first, last = part * blocks // sizes.parts, (part + 1) * blocks // sizes.parts
@@ -80,8 +82,7 @@ def direct(
                         _block(
                             box,
                             channels,
-                            of_image,
-                            image,
+                            places,
                             tables,
                             group,
                             block,
@@ -101,8 +102,7 @@ def direct(
 def _block(
     box: Any,
     channels: Any,
-    of_image: Any,
-    image: Any,
+    places: Any,
     tables: Tables,
     group: int,
     block: int,
@@ -126,10 +126,10 @@ def _block(
         phase = rows[block, i, 0]
         left, right = min(left, targets[phase, 0]), max(right, targets[phase, 1])
         line = first
-        while line < top and targets[phase, 3 + of_image[line]] < 0:
+        while line < top and places[phase, line] < 0:
             line += 1
         top, line = min(top, line), stop
-        while line > bottom and targets[phase, 3 + of_image[line - 1]] < 0:
+        while line > bottom and places[phase, line - 1] < 0:
             line -= 1
         bottom = max(bottom, line)
     left, right = max(left, begin), min(right, end)
@@ -150,17 +150,17 @@ def _block(
         goal = steps.base + group * steps.group + rows[block, 0, 1] * steps.channel
         goal += targets[phase, 2] + left - targets[phase, 0]
         for line in range(top, bottom):
-            target = targets[phase, 3 + of_image[line]]
-            if target >= 0:
+            place = places[phase, line]
+            if place >= 0:
                 of_line = samples + (line - top) * sizes.pitch * size
-                there = result.ctypes.data + (goal + image[line] + target) * size, steps.channel * size
+                there = result.ctypes.data + (goal + place) * size, steps.channel * size
                 add_up(zero, size, of_line, terms, weights, start.ctypes.data, there, kept, right - left, True)
         return
     begin_with = 0 if channels[0] else start.ctypes.data
     there = sums.ctypes.data + at * size, width * size
     add_up(zero, size, samples, terms, weights, begin_with, there, kept, n, False)
     if channels[1] == sizes.channels:
-        put((top, bottom, left, right), of_image, image, tables, group, block, sums, at, width, result, steps)
+        put((top, bottom, left, right), places, tables, group, block, sums, at, width, result, steps)
 
 
 @compiled()

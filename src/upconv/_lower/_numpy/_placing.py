@@ -14,8 +14,7 @@ __all__ = ["put"]
 @compiled()
 def put(
     box: tuple[int, int, int, int],
-    of_image: Any,
-    image: Any,
+    places: Any,
     tables: Tables,
     group: int,
     block: int,
@@ -25,7 +24,10 @@ def put(
     result: Any,
     steps: Steps,
 ) -> None:
-    """Write the rows of a block, ``at`` a place of the sums, of the lines and columns of a box that are kept."""
+    """Write the rows of a block, ``at`` a place of the sums, of the lines and columns of a box that are kept.
+
+    ``places`` says where each line begins in the result, for each phase, or -1.
+    """
     (top, bottom, left, right), sizes, rows, targets = box, tables.sizes, tables.rows, tables.targets
     zero, size, kept = sums.dtype.type(0), sums.itemsize, tables.blocks[block, 3]
     i = 0
@@ -38,9 +40,8 @@ def put(
             c, d = max(left, targets[phase + 1, 0]), min(right, targets[phase + 1, 1])
             first, last = max(a, c), max(a, c, min(b, d))
             for line in range(top, bottom):
-                target = targets[phase, 3 + of_image[line]]
-                if target >= 0:
-                    to = place + image[line] + target
+                if places[phase, line] >= 0:
+                    to = place + places[phase, line]
                     even, odd = (
                         to + targets[phase, 2] - 2 * targets[phase, 0],
                         to + targets[phase + 1, 2] - 2 * targets[phase + 1, 0],
@@ -60,9 +61,8 @@ def put(
             place += targets[phase, 2] + (a - targets[phase, 0]) * steps.column
             source, goal = sums.ctypes.data + (here + a) * size, result.ctypes.data + place * size
             for line in range(top, bottom if a < b else top):
-                target = targets[phase, 3 + of_image[line]]
-                if target >= 0:
-                    of_line, to = source + line * sizes.pitch * size, goal + (image[line] + target) * size
+                if places[phase, line] >= 0:
+                    of_line, to = source + line * sizes.pitch * size, goal + places[phase, line] * size
                     _spread(zero, of_line, to, steps.column, b - a)
             i += 1
 

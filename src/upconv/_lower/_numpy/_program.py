@@ -1,6 +1,6 @@
 """What a direct convolution does, but for its numbers: it is worked out once for a geometry and a number of images.
 
-It takes half a hundred microseconds of Python, where whole layers take a thousand; each call then has its arrays to add.
+It takes half a hundred microseconds of Python, where whole layers take a thousand; each call then adds its arrays.
 """
 
 from __future__ import annotations
