@@ -17,7 +17,7 @@ import numpy as np
 from upconv._lower._numpy._columns import conv as conv_by_columns
 from upconv._lower._numpy._columns import conv_weight as conv_weight_by_columns
 from upconv._lower._numpy._few import is_few
-from upconv._lower._numpy._grid import grid_of, work_dtype
+from upconv._lower._numpy._grid import ALL, grid_of, trim, work_dtype
 from upconv._lower._numpy._numba import DTYPES, missing
 from upconv._lower._numpy._operands import lifted
 from upconv._lower._numpy._pieces import Team, correlate, our_team, run
@@ -137,6 +137,8 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 def fill(plan: Plan, x: Any, weight: Any, bias: Any, y: Any, team: Team) -> None:
     """Fill y, from x and the weight, on the threads of a team."""
+    if not x.flags.c_contiguous:
+        plan, x, weight = _taken(plan, x, weight)
     if y.size and not run(forward, plan, x, weight, bias, y, team):
         y[...] = overlap_add(plan, x, weight, bias)
 
@@ -169,5 +171,14 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
 def fill_conv_weight(plan: Plan, x: Any, y: Any, weight: Any, team: Team) -> None:
     """Fill the weight, from x and y."""
     weight[...] = 0
+    if not x.flags.c_contiguous:
+        plan, x, weight = _taken(plan, x, weight)
     if x.size and y.size and not correlate(plan, x, y, weight, team):
         weight[...] = conv_weight_by_columns(plan, x, y)
+
+
+def _taken(plan: Plan, x: Any, weight: Any) -> tuple[Plan, Any, Any]:
+    """Of an image that will be copied, what reaches the output: of an endless one that is cropped, little."""
+    taken, inputs, taps = trim(plan)
+    image = (ALL, *inputs) if plan.channels_last else (ALL, ALL, *inputs)
+    return taken, x[image], weight[(ALL, ALL, *taps)]
