@@ -89,6 +89,21 @@ def test_a_long_line_is_halved(pieces, plain, monkeypatch):
     assert len(known[0].parts) > 1 if pieces < 2**20 else len(known[0].parts) == 1
 
 
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+def test_of_an_image_that_is_copied_what_is_cropped_is_left(pieces, data_format, monkeypatch):
+    from upconv._lower._numpy import direct
+
+    right, images = direct.run, []
+    monkeypatch.setattr(direct, "run", lambda *args: images.append(args[2].shape) or right(*args))
+    rng = np.random.default_rng(0)
+    shape, left = ((2, 2, 9, 7), (2, 2, 5, 7)) if data_format == "channels_first" else ((2, 9, 7, 2), (2, 5, 7, 2))
+    x, weight = rng.standard_normal((*shape[:-1], 2 * shape[-1]))[..., ::2], rng.standard_normal((2, 3, 3, 2))
+    words = {"stride": (2, 1), "padding": ((9, 0), (1, 0)), "data_format": data_format}
+    y, expected = (upconv.conv_transpose(x, weight, algorithm=name, **words) for name in ("direct", "generic"))
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+    assert images == [left]
+
+
 def test_it_is_what_auto_takes(compiled):
     x, weight = np.ones((2, 32, 24, 24), "float32"), np.ones((32, 24, 3, 5), "float32")
     assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "direct"

@@ -9,6 +9,15 @@ LOOPS = "test_values.py -k 'both_layouts and loops'"
 
 FAULTS = (
     *of_numpy(
+        "direct",
+        (
+            "of an image that is copied nothing is left",
+            "test_direct.py -k image_that_is_copied",
+            "taken, inputs, taps = trim(plan)",
+            "taken, inputs, taps = plan, *[[ALL] * plan.rank] * 2",
+        ),
+    ),
+    *of_numpy(
         "_program",
         ("a half of a long line has the other's inputs", DIRECT, "x=of.x[..., inputs], out=", "x=of.x, out="),
         (

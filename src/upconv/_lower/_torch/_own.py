@@ -89,7 +89,7 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Compute the weight's gradient alone."""
-    # For its shape alone, but not expanded: the op makes that contiguous, and of 512 by 512 channels it takes 18 MiB.
+    # For its shape alone, but not expanded: the op makes that contiguous (stylegan-32 in float64: 58 MiB, so 40).
     shape = x.new_empty(plan.weight_shape)
     return derivatives(plan, x, shape, y, False, True)[1]
 
