@@ -18,7 +18,7 @@ from upconv import _calls, _dispatch, _libraries
 LAYERS = {
     "kernel-is-stride": ((1, 128, 32, 24), (128, 64, 2, 3), {"stride": (2, 3)}),
     "few-channels": ((2, 70, 40, 30), (70, 2, 5, 4), {"stride": (2, 3), "padding": ((1, 2), (0, 1))}),
-    "long-kernel": ((1, 40, 260), (40, 1, 256), {"stride": 64, "padding": 3}),
+    "long-kernel": ((1, 100, 260), (100, 1, 256), {"stride": 64, "padding": 3}),
 }
 
 

@@ -10,6 +10,7 @@ OVERLAP_ADD = "test_values.py -k 'both_layouts and overlap_add'"
 BACK = "test_adjoint.py -k 'named and native'"
 TILES = "test_torch_overlap_add.py -k 'many_tiles or side_by_side'"
 LAYERS = "test_torch_overlap_add.py -k 'derivatives or looks_on'"
+WHERE = "test_torch_direct.py -k where_auto"
 SUBSET = "test_torch.py -k 'subset and overlap_add'"
 
 
@@ -177,6 +178,42 @@ FAULTS = (
             "test_torch_overlap_add.py -k layers_are_taken",
             "if x.dtype == torch.float64:\n        # PyTorch's own op makes",
             "if x.dtype != torch.float64:\n        # PyTorch's own op makes",
+        ),
+        (
+            "a large result of a depthwise layer is the own op's too",
+            WHERE,
+            "(plan.groups >= 16 and batch * prod(plan.image_shape) < 2**23)",
+            "plan.groups >= 16",
+        ),
+        (
+            "few channels of output are left to the own op",
+            WHERE,
+            "if ins > 1 and outs <= 4 and 600_000",
+            "if ins > 1 and outs <= 2 and 600_000",
+        ),
+        (
+            "few channels of output that overhang much are taken",
+            WHERE,
+            "roomy = strided or (plan.groups == 1 and samples**2 >= 100 * _grid(plan))",
+            "roomy = strided or plan.groups == 1",
+        ),
+        (
+            "up to 8 channels of output are left to the own op",
+            WHERE,
+            "if strided and outs <= 8 and ins <= 128",
+            "if strided and outs <= 4 and ins <= 128",
+        ),
+        (
+            "volumes that overhang much are taken",
+            WHERE,
+            "samples**2 < 240 * _grid(plan)",
+            "samples**2 < 24 * _grid(plan)",
+        ),
+        (
+            "long windows close to each other are taken",
+            WHERE,
+            "plan.stride[0] < 512",
+            "plan.stride[0] < 128",
         ),
     ),
     *_faults(

@@ -2,9 +2,9 @@
 
 All figures are of two cores. PyTorch's op of float32 is oneDNN's: hard to beat at stride 1 and with many channels on
 both sides, slow elsewhere. That of float64 makes columns, and adds them on one thread. Halves go through float32. The
-thresholds were fitted to 880 layers drawn at random, of 1 to 1500 million products and one to three axes. On others,
-those of ``benchmarks/choices.py torch --seed 1``, the choice is 1.75 times as fast as PyTorch's op of float32 in the
-geometric mean, and the best algorithm for each 1.95 times.
+thresholds were fitted to 2500 layers drawn at random, of 1 to 1500 million products and one to three axes. On others,
+the 200 of ``benchmarks/choices.py torch --seed 1``, the choice is 1.88 times as fast as PyTorch's op of float32 in the
+geometric mean, and the best algorithm for each 2.04 times.
 
 On the way back to the input and to the weight they were fitted to 260 layers of float32 each, and 110 of float16. There
 the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float16 1.07 and 1.16; the faster of the two for each
@@ -32,36 +32,53 @@ MANY_PHASES = 64
 
 def slow_direct(plan: Plan, x: Any) -> str:
     """Say where the compiled loops are slower."""
+    ins, outs, *_ = _sizes(plan, x)
+    # Of few channels on one side and few taps, the loops read more than they add.
+    is_narrow = ins >= 32 * outs and plan.groups == 1 and (ins > 96 or prod(plan.kernel) < 36)
+    return (_slow_direct64 if x.dtype == torch.float64 else _slow_direct32)(plan, x, is_narrow)
+
+
+def _slow_direct64(plan: Plan, x: Any, is_narrow: bool) -> str:
     ins, outs, samples, columns = _sizes(plan, x)
     of_all = x.shape[0] * samples
-    # Of few channels on one side and few taps, the loops read more than they add.
-    narrow = ins >= 32 * outs and plan.groups == 1 and (ins > 96 or prod(plan.kernel) < 36)
-    if x.dtype == torch.float64:
-        # Rows that have their terms in common, enough of them to be added side by side.
-        alike = outs * prod(s for k, s in zip(plan.kernel, plan.stride, strict=True) if k % s == 0)
-        many = alike >= 8 and of_all >= 4000 and ins <= 256
-        if columns < (100_000 if ins <= 16 else 250_000) or (samples < 100 and ins > 16 and columns < 500_000):
-            return f"in float64 for {columns} columns: 1.9 ms against 0.7 for few"
-        if (narrow and not many) or (plan.rank > 2 and ins >= 16 * outs):
-            return f"in float64 from {ins} channels to {outs}: 2.2 ms against 1.2 for 64 to 1, two images of 64 x 64"
-        enough = many or of_all >= (200 if outs >= 16 else 1024 if ins <= 96 else float("inf"))
-        if ins > 64 and not enough and not (samples >= 2000 and ins <= 256):
-            return f"in float64 from {of_all} samples of {ins} channels: 1.3 ms against 0.7 for 1792 of 512, to 2"
-        return ""
+    # Rows that have their terms in common, enough of them to be added side by side.
+    alike = outs * prod(s for k, s in zip(plan.kernel, plan.stride, strict=True) if k % s == 0)
+    many = alike >= 8 and of_all >= 4000 and ins <= 256
+    if columns < (100_000 if ins <= 16 else 250_000) or (samples < 100 and ins > 16 and columns < 500_000):
+        return f"in float64 for {columns} columns: 1.9 ms against 0.7 for few"
+    if (is_narrow and not many) or (plan.rank > 2 and ins >= 16 * outs):
+        return f"in float64 from {ins} channels to {outs}: 2.2 ms against 1.2 for 64 to 1, two images of 64 x 64"
+    enough = many or of_all >= (200 if outs >= 16 else 1024 if ins <= 96 else float("inf"))
+    if ins > 64 and not enough and not (samples >= 2000 and ins <= 256):
+        return f"in float64 from {of_all} samples of {ins} channels: 1.3 ms against 0.7 for 1792 of 512, to 2"
+    return ""
+
+
+def _slow_direct32(plan: Plan, x: Any, is_narrow: bool) -> str:
+    ins, outs, samples, columns = _sizes(plan, x)
+    of_all, strided = x.shape[0] * samples, max(plan.stride) > 1
+    if _is_depthwise(plan, x.shape[0]):
+        return "where oneDNN has a depthwise kernel: 2.3 ms against 0.4 for 2048 channels of 7 x 7, 3 x 3 at 2 x 2"
+    # oneDNN computes 16 channels at a time, whether there are as many or not.
+    roomy = strided or (plan.groups == 1 and samples**2 >= 100 * _grid(plan))
+    if ins > 1 and outs <= 4 and 600_000 <= ins * columns < (2_000_000 if is_narrow else float("inf")) and roomy:
+        return ""  # 1.4 ms against 0.5 for two groups of 192 channels to one, 64 lines of 56, 4 at a stride of 2
+    if strided and outs <= 8 and ins <= 128 and columns >= 250_000 and not is_narrow:
+        return ""  # 1.5 ms against 0.4 for four groups of 3 channels to 8, 64 images of 7 x 14, 3 x 4 at 2 x 1
     if columns < (350_000 if samples >= 100 else 3_000_000):
         return f"for {columns} columns of images of {samples}: 0.6 ms against 0.2 for few"
-    if _is_depthwise(plan):
-        return "where oneDNN has a depthwise kernel: 12 ms against 3.8 for 16 channels, 32 images of 56 x 56, 7 x 7"
-    if max(plan.stride) == 1 and not (ins <= 48 and outs > 1 and samples >= 2400) and not (ins <= 8 and samples >= 100):
+    if not strided and not (ins <= 48 and outs > 1 and samples >= 2400) and not (ins <= 8 and samples >= 100):
         return f"at stride 1 from {ins} channels: 10 ms against 8 for 64 to 64, 128 x 128"
-    if narrow:
+    if is_narrow:
         return f"from {ins} channels to {outs}: 3.5 ms against 2.3 for 128 to 3, 16 images of 32 x 32"
+    if plan.rank > 2 and outs > 8 and samples**2 < 240 * _grid(plan):
+        return "with a kernel that overhangs much: 2.6 ms against 5.1 for 48 channels, 8 x 8 x 28, 4 x 16 x 4"
     if plan.groups == 1 and ins >= 256 and samples >= 512 and of_all >= 1000 and plan.size[-1] >= 16:
         return ""  # 122 ms against 63 for 512 channels, two images of 32 x 32, a kernel of 3 x 3 at a stride of 2
     if plan.rank == 1 and of_all >= 800 and ins <= 512:
         return ""  # 7.1 ms against 5.9 for 256 channels to 48, 32 lines of 112, a kernel of 6 at a stride of 3
     if 4 <= outs <= 8 and of_all >= 400 and ins <= 512:
-        return ""  # oneDNN computes 16 channels at a time: 11.7 ms against 5.8 for 128 to 8, 16 images of 28 x 64
+        return ""  # 11.7 ms against 5.8 for 128 channels to 8, 16 images of 28 x 64
     least = 1000 if is_direct(plan) else 3000 if plan.rank > 1 else float("inf")
     if ins > 256 or (ins > 64 and samples < least):
         return f"from {ins} channels for images of {samples}: 14 ms against 12 for 512 channels, 16 images of 4 x 4"
@@ -102,8 +119,7 @@ def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
             return f"for the weight in float64 for {columns} columns: 0.5 ms against 0.2 for few"
         if ins > 256 or of_all < (25 if ins <= 4 else 200 if ins <= 16 else 650 if ins <= 56 else 1800):
             return f"for the weight in float64 from {of_all} samples of {ins} channels: 12 ms against 5 for 64 of 32"
-        axes = zip(plan.size, plan.kernel, plan.dilation, plan.stride, strict=True)
-        if ins > 80 and 2 * prod(i + (k - 1) * d // s for i, k, d, s in axes) > 3 * samples:
+        if ins > 80 and 2 * _grid(plan) > 3 * samples:
             return "for the weight in float64 with a kernel that overhangs much: 6.9 ms against 3.7 for 256 of 400 x 7"
         return ""
     if columns < (300_000 if x.dtype == torch.float32 else 2_300_000):
@@ -133,6 +149,10 @@ def slow_overlap_add(plan: Plan, x: Any) -> str:
         return f"for {ins * columns} products: 0.1 ms against 0.01 for few"
     dense, strided = plan.groups == 1, max(plan.stride) > 1
     few = ins >= 32 * outs or (outs <= 3 and ins >= 16)
+    if plan.rank == 1 and ins >= 512 and prod(plan.kernel) >= 256 and plan.stride[0] < 512:
+        return f"of lines from {ins} channels by a long kernel: 3.1 ms against 2.9 for 224 windows of 1024, 256 apart"
+    if not dense and samples < 200:
+        return f"in groups for images of {samples}: 5.0 ms against 0.9 for 2 groups of 96 channels to one, lines of 56"
     if few and (strided or (dense and plan.rank <= 2 and x.shape[0] * samples >= 4096)):
         return ""  # 12 ms against 3 for 128 channels to 3, of 16 images of 32 x 32
     if dense and direct and plan.rank <= 2 and ins * columns >= 15_000_000 and samples >= 100:
@@ -152,8 +172,14 @@ def _sizes(plan: Plan, x: Any) -> tuple[int, int, int, int]:
     return ins, outs, samples, x.shape[0] * plan.out_channels * prod(plan.kernel) * samples
 
 
-def _is_depthwise(plan: Plan) -> bool:
-    """Whether oneDNN has a kernel for it: no volumes, 16 channels at a time, and not much to write; at stride 1 any."""
+def _grid(plan: Plan) -> int:
+    """Samples of an image with all that the kernel reaches beyond them."""
+    axes = zip(plan.size, plan.kernel, plan.dilation, plan.stride, strict=True)
+    return prod(i + (k - 1) * d // s for i, k, d, s in axes)
+
+
+def _is_depthwise(plan: Plan, batch: int) -> bool:
+    """Whether oneDNN has a kernel for it: no volumes, 16 channels at a time, and little to write; at stride 1 any."""
     if not plan.in_channels == plan.out_channels == plan.groups or plan.rank > 2 or max(plan.dilation) > 1:
         return False
-    return max(plan.stride) == 1 or (plan.groups % 16 == 0 and (prod(plan.stride) < 9 or prod(plan.size) < 400))
+    return max(plan.stride) == 1 or (plan.groups >= 16 and batch * prod(plan.image_shape) < 2**23)
