@@ -115,7 +115,7 @@ def test_the_way_back_is_the_faster_one(torch, monkeypatch):
         (torch.float64, 5, ["conv", "conv_weight"]),
         (torch.float32, 40, ["conv", "conv_weight"]),
     ):
-        x, weight = torch.randn(2, 20, size, 44, dtype=dtype), torch.randn(20, 24, 3, 5, dtype=dtype)
+        x, weight = torch.randn(2, 32, size, 44, dtype=dtype), torch.randn(32, 16, 3, 5, dtype=dtype)
         x, weight = x.requires_grad_(), weight.requires_grad_()
         y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
         assert type(y.grad_fn).__name__ == "_EagerBackward"
@@ -201,9 +201,9 @@ def test_where_auto_takes_it(torch):
 def test_where_the_ways_back_take_it(torch):
     from upconv._lower._torch._choice import slow_direct_conv, slow_direct_conv_weight
 
-    def taken(dtype, x, weight, *, stride, groups=1):
+    def taken(dtype, x, weight, *, stride, groups=1, padding=0):
         size, kernel, outs = x[2:], weight[2:], weight[1] * groups
-        out = tuple((i - 1) * s + k for i, k, s in zip(size, kernel, stride, strict=True))
+        out = tuple((i - 1) * s + k - 2 * padding for i, k, s in zip(size, kernel, stride, strict=True))
         plan = make_plan(
             in_channels=x[1],
             out_channels=outs,
@@ -213,7 +213,7 @@ def test_where_the_ways_back_take_it(torch):
             stride=stride,
             dilation=(1,) * len(size),
             out=out,
-            lo=(0,) * len(size),
+            lo=(padding,) * len(size),
             channels_last=False,
         )
         x = torch.empty(x, dtype=dtype, device="meta")
@@ -233,8 +233,17 @@ def test_where_the_ways_back_take_it(torch):
     for dtype in (single, double):
         assert taken(dtype, (1, 21, 32, 30), (21, 21, 16, 15), stride=(8, 8)) == (True, True)
         assert taken(dtype, (1, 21, 32, 30), (21, 21, 16, 15), stride=(4, 8)) == (dtype == double, dtype == double)
-        assert taken(dtype, (1, 24, 9000), (24, 24, 8), stride=(4,)) == (dtype == double, dtype == double)
+        assert taken(dtype, (1, 32, 9000), (32, 32, 8), stride=(4,)) == (dtype == double, dtype == double)
         assert taken(dtype, (64, 32, 14, 12), (32, 16, 3, 5), stride=(2, 1)) == (dtype == double, dtype == double)
+    # What oneDNN takes 16 at a time, few of a group or many in all, and depthwise layers.
+    assert taken(single, (8, 64, 60, 32), (64, 2, 3, 2), stride=(3, 2), groups=2) == (True, True)
+    assert taken(single, (8, 64, 60, 32), (64, 16, 3, 2), stride=(3, 2), groups=2) == (False, True)
+    assert taken(single, (16, 36, 70, 64), (36, 3, 3, 2), stride=(3, 2)) == (True, False)
+    assert taken(single, (16, 36, 40, 64), (36, 3, 3, 2), stride=(3, 2)) == (False, False)
+    assert taken(single, (1, 384, 64, 56), (384, 1, 6, 3), stride=(3, 3), groups=384) == (True, True)
+    assert taken(single, (1, 384, 32, 28), (384, 1, 6, 3), stride=(3, 3), groups=384) == (False, True)
+    assert taken(single, (1, 384, 32, 28), (384, 1, 16, 20), stride=(3, 2), groups=384, padding=7) == (True, True)
+    assert taken(single, (1, 384, 32, 28), (384, 1, 16, 20), stride=(3, 2), groups=384, padding=6) == (False, True)
     assert taken(double, (9, 70, 20, 26), (70, 64, 3, 5), stride=(2, 1)) == (True, True)
     assert taken(double, (9, 90, 20, 26), (90, 64, 3, 5), stride=(2, 1)) == (True, True)
     assert taken(double, (1, 900, 28), (900, 2, 16), stride=(4,), groups=900) == (True, True)

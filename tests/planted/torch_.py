@@ -11,6 +11,7 @@ BACK = "test_adjoint.py -k 'named and native'"
 TILES = "test_torch_overlap_add.py -k 'many_tiles or side_by_side'"
 LAYERS = "test_torch_overlap_add.py -k 'derivatives or looks_on'"
 WHERE = "test_torch_direct.py -k where_auto"
+BACKWARDS = "test_torch_direct.py -k where_the_ways_back"
 SUBSET = "test_torch.py -k 'subset and overlap_add'"
 
 
@@ -214,6 +215,42 @@ FAULTS = (
             WHERE,
             "plan.stride[0] < 512",
             "plan.stride[0] < 128",
+        ),
+        (
+            "the way back: depthwise layers without much padding are taken",
+            BACKWARDS,
+            "plan.symmetric.padding[-1] > 6",
+            "plan.symmetric.padding[-1] > 5",
+        ),
+        (
+            "the way back: small depthwise layers are taken",
+            BACKWARDS,
+            "if given >= 7_000_000 and",
+            "if given >= 700_000 and",
+        ),
+        (
+            "the way back: few channels in all are taken",
+            BACKWARDS,
+            "of_all * ins >= 2_200_000",
+            "of_all * ins >= 220_000",
+        ),
+        (
+            "the way back: what oneDNN takes 16 at a time is taken",
+            BACKWARDS,
+            "and (ins % 16 or outs % 16)  # of both",
+            "and (ins % 32 or outs % 32)  # of both",
+        ),
+        (
+            "the weight of few channels of a group is left to the own op",
+            BACKWARDS,
+            "few = ins <= (64 if plan.groups > 1 else 24)",
+            "few = ins <= 24",
+        ),
+        (
+            "the weight of many channels is taken",
+            BACKWARDS,
+            "few = ins <= (64 if plan.groups > 1 else 24)",
+            "few = ins <= 64",
         ),
     ),
     *_faults(

@@ -6,12 +6,12 @@ thresholds were fitted to 2500 layers drawn at random, of 1 to 1500 million prod
 the 200 of ``benchmarks/choices.py torch --seed 1``, the choice is 1.88 times as fast as PyTorch's op of float32 in the
 geometric mean, and the best algorithm for each 2.04 times.
 
-On the way back to the input and to the weight they were fitted to 260 layers of float32 each, and 110 of float16. There
-the choice is 1.11 and 1.30 times as fast as PyTorch's op, in float16 1.07 and 1.16; the faster of the two for each
-would be 1.17 and 1.43, 1.11 and 1.25. Those of float64 were fitted again to some 150 layers each way when the loops had
-two layouts. On the 120 of ``--dtype float64 --seed 9`` the choice is 3.00 times as fast forward, 2.94 times to the
-input and, before few samples of few channels were taken too, 3.21 times to the weight. The best algorithm for each is
-3.30, 3.15 and 3.61 times as fast.
+On the way back to the input and to the weight they were fitted to 1300 and 900 layers of float32, some with memory kept
+and some with fresh memory at each call, and to 110 of float16. On the 200 of ``--seed 2`` the choice is 1.16 and 1.75
+times as fast as PyTorch's op (the faster of the two for each 1.25 and 1.96), in float16 1.07 and 1.16 (1.11 and 1.25).
+Those of float64 were fitted again to some 150 layers each way when the loops had two layouts. On the 120 of ``--dtype
+float64 --seed 9`` the choice is 3.00 times as fast forward, 2.94 times to the input and, before few samples of few
+channels were taken too, 3.21 times to the weight. The best algorithm for each is 3.30, 3.15 and 3.61 times as fast.
 """
 
 from __future__ import annotations
@@ -100,6 +100,22 @@ def slow_direct_conv(plan: Plan, y: Any) -> str:
         return ""
     if outs > 1 and columns > 2_000_000 and ins <= 6:
         return ""  # 20 ms against 9 for 8 channels to 24, four images of 128 x 128, 4 x 4 at a stride of 2
+    if y.dtype == torch.float32 and max(plan.stride) > 1:
+        of_all, given = y.shape[0] * samples, y.shape[0] * prod(plan.image_shape)
+        if plan.in_channels == plan.out_channels == plan.groups:
+            if plan.symmetric.padding[-1] > 6 and plan.rank < 3 and columns > 250_000:
+                return ""  # where oneDNN's depthwise kernel ends: 9.1 ms against 2.4 for 384 channels, 28 x 28, 4 x 16
+            # oneDNN brings both images into an order of its own, and writes them to fresh memory.
+            if given >= 7_000_000 and samples**2 >= 350 * _grid(plan):
+                return ""  # 23 ms against 7 for 384 channels of 64 x 56, 6 x 3 at a stride of 3
+        elif (
+            (plan.groups > 1 or ins <= 24 or of_all * ins >= 2_200_000)
+            and plan.size[-1] >= 16
+            and of_all >= 3000
+            and given >= 140_000
+            and (ins % 16 or outs % 16)  # of both, oneDNN takes 16 at a time
+        ):
+            return ""  # 9.3 ms against 4.3 for two groups of 192 channels to 4, eight images of 64 x 32, 3 x 2
     if y.dtype == torch.float32 and outs > 1:
         if columns > 12_000_000:
             return ""  # 24 ms against 11 for groups of 21 channels to 8, eight images of 64 x 64, 4 x 4
@@ -131,6 +147,9 @@ def slow_direct_conv_weight(plan: Plan, x: Any) -> str:
             return ""  # 13 ms against 6 for 21 channels, 32 x 32, a kernel of 16 x 16 at a stride of 8
         if max(plan.stride) > 1 and outs > 3 and samples > 400 and of_all > 4000:
             return ""  # 17 ms against 13 for 128 channels to 64, 128 x 128, each sample to 2 x 2
+    few = ins <= (64 if plan.groups > 1 else 24) and (ins % 16 or outs % 16)
+    if few and x.dtype == torch.float32 and plan.size[-1] >= 14 and of_all >= 1800:
+        return ""  # 10 ms against 3 for 8 groups of 32 channels to 2, 32 images of 16 x 32, 6 x 3 at a stride of 2
     return f"for the weight from {of_all} samples of {ins} channels: 3.2 ms against 2.1 for 12544 of 32"
 
 
