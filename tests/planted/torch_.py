@@ -211,6 +211,12 @@ FAULTS = (
             "samples**2 < 24 * _grid(plan)",
         ),
         (
+            "volumes of which oneDNN takes 16 channels at a time are taken",
+            WHERE,
+            "plan.rank > 2 and outs % 16 == 0 and ins >= 32",
+            "plan.rank > 2 and outs % 16 == 0 and ins >= 64",
+        ),
+        (
             "long windows close to each other are taken",
             WHERE,
             "plan.stride[0] < 512",
