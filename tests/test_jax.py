@@ -32,6 +32,9 @@ def call(case, algorithm):
     """The case as a function of its arrays."""
     if algorithm == "native" and case.groups > 1:
         pytest.skip("jax.lax.conv_transpose has no groups")
+    stride, dilation, *_ = case.geometry
+    if algorithm == "sub_pixel" and any(s > 1 and d > 1 for s, d in zip(stride, dilation, strict=True)):
+        pytest.skip("sub_pixel takes no stride and dilation on one axis")
     return lambda *arrays: upconv.conv_transpose(*arrays, **case.arguments, algorithm=algorithm)
 
 
@@ -153,9 +156,49 @@ def test_auto_leaves_stride_1_to_the_op_of_xla(jax, jnp):
     found = upconv.explain(x, weight)
     assert found.algorithm == "native"
     assert "overlap_add is slower at stride 1: 21 ms against 15" in found.reason
+    assert "sub_pixel is slower at stride 1, where it is XLA's own op once more" in found.reason
     assert upconv.explain(x, weight, algorithm="overlap_add").algorithm == "overlap_add"
     assert upconv.explain(x, weight, stride=2).algorithm == "overlap_add"
     assert upconv.explain(x, few).algorithm == "overlap_add"
+
+
+def test_auto_takes_phases_where_each_sample_makes_many_numbers(jax):
+    def algorithm(x, weight, **words):
+        found, shapes = [], [jax.ShapeDtypeStruct(shape, "float32") for shape in (x, weight)]
+        jax.eval_shape(lambda *arrays: found.append(upconv.explain(*arrays, **words)), *shapes)
+        return found[0].algorithm
+
+    assert algorithm((64, 4, 56, 7), (4, 32, 3, 3), stride=(3, 1)) == "sub_pixel"
+    assert algorithm((64, 4, 56, 7), (4, 32, 3, 3), stride=(3, 1), dilation=(2, 1)) == "overlap_add"
+    assert algorithm((64, 4, 56, 7), (4, 6, 3, 3), stride=(3, 1)) == "overlap_add"
+    assert algorithm((64, 36, 56, 7), (36, 16, 2, 2), stride=(2, 1)) == "overlap_add"
+    assert algorithm((1, 4, 9, 7), (4, 32, 3, 3), stride=(3, 1)) == "overlap_add"
+    assert algorithm((2, 48, 56, 14), (48, 64, 2, 2), stride=(2, 1)) == "sub_pixel"
+    assert algorithm((4, 64, 56, 14), (64, 64, 2, 2), stride=2) == "overlap_add"
+    assert algorithm((4, 64, 56, 14), (64, 64, 3, 2), stride=2) == "sub_pixel"
+    assert algorithm((1, 64, 28, 14), (64, 64, 3, 2), stride=2) == "overlap_add"
+    assert algorithm((4, 256, 28, 40), (256, 64, 4, 3), stride=2) == "overlap_add"
+    assert algorithm((4, 256, 28, 40), (256, 128, 4, 3), stride=2) == "sub_pixel"
+    assert algorithm((1, 8, 24, 12, 16), (8, 32, 5, 4, 4), stride=2) == "sub_pixel"
+    assert algorithm((1, 8, 24, 12, 16), (8, 16, 5, 4, 4), stride=2) == "overlap_add"
+    assert algorithm((8, 64, 56, 7), (64, 32, 3, 4), stride=(3, 2), groups=8) == "sub_pixel"
+    assert algorithm((8, 144, 56, 7), (144, 32, 3, 4), stride=(3, 2), groups=9) == "overlap_add"
+
+
+def test_the_ways_back_stay_with_the_columns(jax, jnp):
+    """Also of what 'auto' computes by phases."""
+    x, weight = jnp.ones((64, 4, 56, 7), "float32"), jnp.ones((4, 32, 3, 3), "float32")
+    words = {"stride": (3, 1)}
+    y = upconv.conv_transpose2d(x, weight, **words)
+    for call, arrays in (
+        (upconv.conv2d, (y, weight)),
+        (partial(upconv.conv_weight, kernel_size=(3, 3)), (x, y)),
+    ):
+        own, columns = (
+            str(jax.make_jaxpr(partial(call, **words, algorithm=a))(*arrays)) for a in ("auto", "overlap_add")
+        )
+        assert own == columns
+    assert upconv.explain(x, weight, **words).algorithm == "sub_pixel"
 
 
 def test_a_long_kernel_is_a_short_program(jax, jnp):
@@ -189,6 +232,28 @@ def test_blocks_of_channels_when_columns_are_many(jax, jnp, monkeypatch):
     jax.clear_caches()
 
 
+def test_sub_pixel_multiplies_no_zeros(jax, jnp):
+    """One convolution where the stride divides the kernel, on each other axis two; none of no taps."""
+
+    def kernels(kernel, stride):
+        x, weight = jnp.ones((2, 4, 5, 6)), jnp.ones((4, 3, *kernel))
+        call = partial(upconv.conv_transpose2d, stride=stride, algorithm="sub_pixel")
+        found = re.findall(
+            r"stablehlo.convolution\(.*, tensor<([x\d]*)x\w+>\) ->", jax.jit(call).lower(x, weight).as_text()
+        )
+        n = len(found)
+        assert (
+            f"of {n} convolution{'s' * (n > 1)} "
+            in upconv.explain(x, weight, stride=stride, algorithm="sub_pixel").reason
+        )
+        return found
+
+    assert kernels((4, 6), (2, 3)) == ["4x18x2x2"]
+    assert kernels((4, 5), (2, 3)) == ["4x12x2x2", "4x6x2x1"]
+    assert kernels((3, 5), (2, 3)) == ["4x6x2x2", "4x3x2x1", "4x6x1x2", "4x3x1x1"]
+    assert kernels((4, 2), (2, 3)) == ["4x12x2x1"]
+
+
 @pytest.mark.parametrize("layer", [case for case in CASES if case.name in ("grouped-4", "pix2pix-64")], ids=str)
 def test_workspace(jax, jnp, layer):
     """What XLA takes beside operands and result, forward and for both gradients, is 32 MiB at most."""
@@ -208,19 +273,21 @@ def test_workspace(jax, jnp, layer):
 
 def test_auto_leaves_many_blocks_to_the_op_of_xla(jax):
     """And says so of an image without a batch too."""
-    x, weight = jax.ShapeDtypeStruct((2, 512, 32, 32), "float32"), jax.ShapeDtypeStruct((512, 512, 3, 3), "float32")
+    x, weight = jax.ShapeDtypeStruct((2, 512, 48, 40), "float32"), jax.ShapeDtypeStruct((512, 512, 2, 2), "float32")
     found = []
     jax.eval_shape(lambda *arrays: found.append(upconv.explain(*arrays, stride=2)), x, weight)
     jax.eval_shape(lambda x, weight: found.append(upconv.explain(x[0], weight, stride=2)), x, weight)
     assert [explanation.algorithm for explanation in found] == ["native", "overlap_add"]
     assert "overlap_add is slower in 32 blocks: 220 ms in 32 against 151" in found[0].reason
+    assert "sub_pixel is slower in all that was measured" in found[0].reason
 
 
+@pytest.mark.parametrize("algorithm", ["native", "sub_pixel", "lhs_dilation"])
 @pytest.mark.parametrize("stride, input_gradient", [(1, 1), (2, 0)])
-def test_the_gradient_of_the_kernel_is_no_convolution(jax, jnp, stride, input_gradient):
+def test_the_gradient_of_the_kernel_is_no_convolution(jax, jnp, algorithm, stride, input_gradient):
     """On a CPU XLA's own takes many times as long; the input's is a convolution where there is no stride."""
     x, weight = jnp.ones((2, 8, 9, 7)), jnp.ones((8, 8, 3, 4))
-    function = partial(upconv.conv_transpose2d, stride=stride, algorithm="native")
+    function = partial(upconv.conv_transpose2d, stride=stride, algorithm=algorithm)
 
     def convolutions(n):
         def gradient(x, weight, y):
@@ -238,7 +305,7 @@ def test_sharded_over_eight_devices(jax, jnp, algorithm, axis, committed):
     """Results and gradients agree; images on their own devices move nothing, and their sum for the kernel once."""
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    groups = 1 if algorithm == "native" else 2
+    groups = 1 if algorithm in ("native", "sub_pixel") else 2
     rng = np.random.default_rng(0)
     x, weight = jnp.asarray(rng.standard_normal((8, 4, 8, 3))), jnp.asarray(rng.standard_normal((4, 3, 3, 2)))
     arguments = {"stride": (2, 3), "padding": ((0, 1), (1, -1)), "groups": groups}

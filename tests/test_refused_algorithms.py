@@ -57,11 +57,12 @@ ROWS = {
         ("overlap_add", EMPTY, "an empty image: there is nothing to multiply"),
         ("overlap_add", FAR, WORDS),
         ("overlap_add", {"x": (1, 2, 200), "weight": (2, 2, 200)}, "a kernel of 200 shifts: each is an operation"),
+        ("sub_pixel", LINE | {"stride": 2, "dilation": 2}, "stride and dilation on one axis: its phases would"),
         ("native", LINE | {"groups": 2}, "groups: jax.lax.conv_transpose has none"),
         ("native", LINE | {"dtype": "int32", "verb": "conv"}, "int32: JAX transposes no function of integers"),
         *(
             (algorithm, *row)
-            for algorithm in ("native", "lhs_dilation")
+            for algorithm in ("sub_pixel", "native", "lhs_dilation")
             for row in ((EMPTY, "an empty image: XLA sizes it otherwise"), (STRIDE, BITS), (FAR, WORDS))
         ),
     ],

@@ -67,7 +67,7 @@ LIBRARIES = (
         "jax",
         module="jax",
         array="Array",
-        algorithms=("overlap_add", "native", "lhs_dilation", "generic"),
+        algorithms=("overlap_add", "sub_pixel", "native", "lhs_dilation", "generic"),
         dtypes=(*FLOATS, "bfloat16", *COMPLEX, *SIGNED, *UNSIGNED),
         tested="CI",
     ),

@@ -9,6 +9,7 @@ SOME = "(pairs or groups or dilation)"
 VALUES = f"test_values.py -k 'both_layouts and {SOME}'"
 RULES = "test_jax.py -k 'both_orders'"
 BLOCKS = "test_jax.py -k blocks_of_channels"
+PHASES = "test_jax.py -k auto_takes_phases"
 
 
 def _faults(file, *rows):
@@ -53,17 +54,49 @@ FAULTS = (
     *_faults(
         "native",
         ("groups are given to the op", "test_arguments.py -k algorithm", "    if plan.groups > 1:", "    if False:"),
+    ),
+    *_faults(
+        "_tangents",
         (
             "one of two tangents is lost",
             RULES,
-            "return _with_columns(plan, x, weight), sum(terms[1:], terms[0])",
-            "return _with_columns(plan, x, weight), terms[0]",
+            "return differentiated(plan, x, weight), sum(terms[1:], terms[0])",
+            "return differentiated(plan, x, weight), terms[0]",
         ),
         (
             "the weight's tangent is the weight",
             RULES,
             "by_columns(plan, wide(x), wide(dweight))",
             "by_columns(plan, wide(x), wide(weight))",
+        ),
+        (
+            "the input's gradient is never a convolution",
+            "test_jax.py -k no_convolution",
+            "own = max(plan.stride) == 1 and",
+            "own = False and",
+        ),
+    ),
+    *_faults(
+        "sub_pixel",
+        ("phases have their taps turned round", VALUES, "jnp.flip(part, range(3 + plan.rank, part.ndim))", "part"),
+        (
+            "the last phases multiply a tap of zeros",
+            "test_jax.py -k no_zeros",
+            "[[a for a in (Alike(0, r, n + 1), Alike(r, s, n)) if a.start < a.stop] for",
+            "[[Alike(0, s, n + (r > 0))] for",
+        ),
+        (
+            "phases change places",
+            VALUES,
+            "jnp.concatenate(parts, 2 + len(chosen))",
+            "jnp.concatenate(parts[::-1], 2 + len(chosen))",
+        ),
+        ("nothing is skipped in front", VALUES, "[lo - first * s for lo,", "[0 * lo for lo,"),
+        (
+            "channels leave their groups",
+            VALUES,
+            "kernel.transpose(1, 0, 2,",
+            "kernel.transpose(1, 2, 0,",
         ),
     ),
     *_faults(
@@ -128,13 +161,31 @@ FAULTS = (
         ),
     ),
     *_faults(
-        "overlap_add",
+        "_choice",
         (
-            "'auto' takes it at stride 1",
+            "'auto' takes columns at stride 1",
             "test_jax.py -k auto_leaves",
             "if max(plan.stride) == 1 and",
             "if max(plan.stride) == 0 and",
         ),
-        ("'auto' takes it in many blocks", "test_jax.py -k auto_leaves", "if blocks > BLOCKS:", "if False:"),
+        ("'auto' takes columns in many blocks", "test_jax.py -k auto_leaves", "if blocks > BLOCKS:", "if False:"),
+        ("'auto' has phases where they are refused", PHASES, " or spreads(plan):", ":"),
+        ("'auto' has phases of many groups", PHASES, "plan.groups > 8", "plan.groups > 64"),
+        ("'auto' has phases of few numbers", PHASES, "and columns >= 100_000", "and columns >= 10_000"),
+        ("'auto' has phases that are few", PHASES, "made >= 24 and made > 2 * ins", "made > 2 * ins"),
+        ("'auto' has few phases of many channels", PHASES, "made >= 24 and made > 2 * ins", "made >= 24"),
+        ("'auto' has phases without overlaps", PHASES, " and prod(plan.kernel) > 4", ""),
+        ("'auto' has columns in blocks", PHASES, "else 4_000_000)", "else 40_000_000)"),
+        ("'auto' has small phases of many channels", PHASES, "else 4_000_000)", "else 800_000)"),
+        ("'auto' has phases of volumes of few channels", PHASES, "outs >= 32 and", "outs >= 16 and"),
+    ),
+    *_faults(
+        "overlap_add",
+        (
+            "'auto' leaves the ways back to the phases",
+            "test_jax.py -k ways_back",
+            "return slow_overlap_add_back(plan, y)",
+            "return slow_overlap_add(plan, y)",
+        ),
     ),
 )

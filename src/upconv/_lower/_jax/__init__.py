@@ -7,7 +7,7 @@ import jax.numpy as xp
 
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
-from upconv._lower._jax import lhs_dilation, native, overlap_add
+from upconv._lower._jax import lhs_dilation, native, overlap_add, sub_pixel
 
 __all__ = ["LOWERINGS"]
 
@@ -22,6 +22,7 @@ def _device(array: Any) -> Any:
 
 LOWERINGS: dict[str, Lowering] = {
     "overlap_add": overlap_add,
+    "sub_pixel": sub_pixel,
     "native": native,
     "lhs_dilation": lhs_dilation,
     "generic": Generic(xp, device=_device),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 from math import prod
@@ -13,7 +14,7 @@ from jax import lax
 
 from upconv._plan import Plan
 
-__all__ = ["ADDITIONS", "Run", "add_up", "additions", "interleave"]
+__all__ = ["ADDITIONS", "Run", "add_up", "additions", "interleave", "spreads"]
 
 # Each addition is an operation of the program, and the time to compile it grows with them.
 ADDITIONS = 128
@@ -24,6 +25,11 @@ Run = namedtuple("Run", "shift phase taps start stop")
 def additions(plan: Plan) -> int:
     """How many windows are added, one for each shift."""
     return prod(map(len, _runs(plan)))
+
+
+def spreads(plan: Plan) -> bool:
+    """Whether the taps of one phase are not neighbours of that phase."""
+    return any(s > 1 and d > 1 for s, d in zip(plan.stride, plan.dilation, strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -80,12 +86,15 @@ def _spread(part: Any, axis: int, d: int) -> Any:
     return lax.pad(part, jnp.zeros((), part.dtype), [(0, 0, (d - 1) * (n == axis)) for n in range(part.ndim)])
 
 
-def interleave(plan: Plan, y: Any) -> Any:
-    """Lay phase r of each axis at samples r, r + s, r + 2s, ...: (N, groups, O, *out), or channels last."""
+def interleave(plan: Plan, y: Any, skip: Sequence[int] = ()) -> Any:
+    """Lay phase r of each axis at samples r, r + s, r + 2s, ...: (N, groups, O, *out), or channels last.
+
+    On each axis ``skip`` samples stand in front of the output.
+    """
     rank = plan.rank
     axes = [n for axis in range(rank) for n in (3 + rank + axis, 2 + axis)]
-    size = [q * s for q, s in zip(plan.phase_size, plan.stride, strict=True)]
-    kept = tuple(slice(0, n) for n in plan.out)
+    size = [q * s for q, s in zip(y.shape[3 + rank :], plan.stride, strict=True)]
+    kept = tuple(slice(at, at + n) for at, n in zip(skip or (0,) * rank, plan.out, strict=True))
     channels, batch = y.shape[:2], y.shape[2 + rank]
     if plan.channels_last:
         return y.transpose(2 + rank, *axes, 0, 1).reshape(batch, *size, *channels)[(slice(None), *kept)]

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from upconv._lower._jax._shared import finish, layouts, narrow, transposed, unfit, words
+from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
+from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan
 
 __all__ = [
@@ -50,17 +51,20 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 @partial(jax.jit, static_argnums=0, inline=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
-    image = narrow(x)
-    y = lax.conv_general_dilated(
-        image,
-        _kernel(plan, narrow(weight)),
+    return finish(plan, x, _own(plan, x, weight), bias)
+
+
+@with_tangents_of_columns
+def _own(plan: Plan, x: Any, weight: Any) -> Any:
+    return lax.conv_general_dilated(
+        x,
+        _kernel(plan, weight),
         window_strides=(1,) * plan.rank,
         lhs_dilation=plan.stride,
         dimension_numbers=layouts(plan, "IO"),
         feature_group_count=plan.groups,
-        **words(plan, image),
+        **words(plan, x),
     )
-    return finish(plan, x, y, bias)
 
 
 conv, conv_weight, refusal_conv = transposed(conv_transpose, refusal)

@@ -12,9 +12,10 @@ from typing import Any
 
 import jax
 
-from upconv._lower._jax._columns import by_columns, columns_workspace, count_blocks
+from upconv._lower._jax._choice import slow_overlap_add, slow_overlap_add_back
+from upconv._lower._jax._columns import by_columns, columns_workspace
 from upconv._lower._jax._phases import ADDITIONS, additions
-from upconv._lower._jax._shared import finish, platform, transposed, wide
+from upconv._lower._jax._shared import finish, transposed, wide
 from upconv._plan import Plan
 
 __all__ = [
@@ -27,11 +28,10 @@ __all__ = [
     "refusal_conv",
     "refusal_conv_weight",
     "slow",
+    "slow_conv",
+    "slow_conv_weight",
     "workspace",
 ]
-
-# Blocks of a dense layer. That which `slow` names takes XLA's own op 151 ms, and this 160 in 4, 175 in 8, 190 in 16.
-BLOCKS = 8
 
 LEAKS = {"conv": "weight", "conv_weight": "x"}  # the transpose of a crop appends zeros
 
@@ -47,24 +47,16 @@ def refusal(plan: Plan, x: Any) -> str:
 
 
 def slow(plan: Plan, x: Any) -> str:
-    """Say where XLA's own op is faster."""
-    where = platform(x)
-    if where != "cpu":
-        return f"on a {where}, for which XLA's own op is tuned"
-    if plan.groups > 1 or plan.rank > 2 or plan.out_channels < 8:
-        return ""
-    # Without a stride XLA's own op multiplies no zeros, and its columns are those of the input: forward and the input's
-    # gradient take it 15 and 12 ms on the layer below, and this 21 and 37 (2 cores, JAX 0.10). With 3 output channels
-    # they take 3.8 and 1.7 ms, and this 4.0 and 1.4; with groups or a third axis this is faster.
-    if max(plan.stride) == 1 and additions(plan) >= 9:
-        return "at stride 1: 21 ms against 15 for 64 channels of 128 x 128 and a kernel of 3 x 3"
-    batch = x.shape[0] if x.ndim == plan.rank + 2 and type(x.shape[0]) is int else 1
-    blocks = count_blocks(plan, batch, max(4, x.dtype.itemsize))
-    if blocks > BLOCKS:
-        return (
-            f"in {blocks} blocks: 220 ms in 32 against 151 for two images of 512 channels, 32 x 32, and a 3 x 3 kernel"
-        )
-    return ""
+    """Say where the phases, or XLA's own op, are faster."""
+    return slow_overlap_add(plan, x)
+
+
+def slow_conv(plan: Plan, y: Any) -> str:
+    """Say where XLA's own op is faster on the way back."""
+    return slow_overlap_add_back(plan, y)
+
+
+slow_conv_weight = slow_conv
 
 
 def reason(plan: Plan) -> str:

@@ -1,0 +1,85 @@
+"""Where which form is the fastest, from shapes alone: thresholds, and the figures that they came from.
+
+All figures are of two cores, JAX 0.10 and float32. On a CPU the columns are fast where they are few for what is summed
+in each; the phases, where each sample makes many numbers; and XLA's own op, which multiplies the zeros between samples,
+without a stride. The thresholds were fitted to 550 layers drawn at random, strided and of up to 1200 million products.
+The ways back are the columns'.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from upconv._lower._jax._columns import count_blocks
+from upconv._lower._jax._phases import additions, spreads
+from upconv._lower._jax._shared import platform
+from upconv._plan import Plan
+
+__all__ = ["slow_overlap_add", "slow_overlap_add_back", "slow_sub_pixel"]
+
+# Blocks of a dense layer. That which the sentence names takes XLA's own op 151 ms, this 160 in 4, 175 in 8, 190 in 16.
+BLOCKS = 8
+
+
+def slow_overlap_add(plan: Plan, x: Any) -> str:
+    """Say where the phases, or XLA's own op, are faster than the columns."""
+    batch = _batch(plan, x)
+    if platform(x) == "cpu" and _is_for_phases(plan, batch):
+        columns, ins = _columns(plan, batch), plan.in_channels // plan.groups
+        return f"for {columns} columns of {ins} channels: 25 ms against 3 for 1806336 of 4"
+    return slow_overlap_add_back(plan, x)
+
+
+def slow_overlap_add_back(plan: Plan, x: Any) -> str:
+    """Say where XLA's own op is faster."""
+    where = platform(x)
+    if where != "cpu":
+        return f"on a {where}, for which XLA's own op is tuned"
+    if plan.groups > 1 or plan.rank > 2 or plan.out_channels < 8:
+        return ""
+    # Without a stride XLA's own op multiplies no zeros, and its columns are those of the input: forward and the input's
+    # gradient take it 15 and 12 ms on the layer below, and this 21 and 37 (2 cores, JAX 0.10). With 3 output channels
+    # they take 3.8 and 1.7 ms, and this 4.0 and 1.4; with groups or a third axis this is faster.
+    if max(plan.stride) == 1 and additions(plan) >= 9:
+        return "at stride 1: 21 ms against 15 for 64 channels of 128 x 128 and a kernel of 3 x 3"
+    blocks = count_blocks(plan, _batch(plan, x), max(4, x.dtype.itemsize))
+    if blocks > BLOCKS:
+        return (
+            f"in {blocks} blocks: 220 ms in 32 against 151 for two images of 512 channels, 32 x 32, and a 3 x 3 kernel"
+        )
+    return ""
+
+
+def slow_sub_pixel(plan: Plan, x: Any) -> str:
+    """Say where the columns, or XLA's own op, are faster than the phases; asked after the columns."""
+    where = platform(x)
+    if where != "cpu":
+        return f"on a {where}, for which XLA's own op is tuned"
+    if max(plan.stride) == 1:
+        return "at stride 1, where it is XLA's own op once more"
+    return "" if _is_for_phases(plan, _batch(plan, x)) else "in all that was measured where the columns are slow too"
+
+
+def _is_for_phases(plan: Plan, batch: int) -> bool:
+    if max(plan.stride) == 1 or plan.groups > 8 or spreads(plan):
+        return False
+    ins, outs, columns = plan.in_channels // plan.groups, plan.out_channels // plan.groups, _columns(plan, batch)
+    if plan.rank > 2:
+        return ins <= 16 and outs >= 32 and columns >= 2_000_000  # 27 ms against 7 for 8 channels to 32, 5 x 4 x 4
+    made = outs * prod(plan.stride)  # by all taps of one sample, but for overlaps
+    if ins <= 48:  # 25 ms against 3 for 4 channels to 32, 64 images of 56 x 7, 3 x 3 at a stride of 3 x 1
+        return made >= 24 and made > 2 * ins and columns >= 100_000
+    # 15.0 ms against 9.5 for 64 channels to 512, four images of 4 x 48, 4 x 4 at a stride of 2; where columns are made
+    # in blocks, 49 ms against 36 for 256 to 128, four images of 32 x 40.
+    return columns >= (800_000 if ins <= min(128, made) else 4_000_000) and prod(plan.kernel) > 4
+
+
+def _columns(plan: Plan, batch: int) -> int:
+    """Numbers that all taps make of all samples."""
+    return batch * plan.out_channels * prod(plan.kernel) * prod(plan.size)
+
+
+def _batch(plan: Plan, x: Any) -> int:
+    """One, where it is not known while tracing."""
+    return x.shape[0] if x.ndim == plan.rank + 2 and type(x.shape[0]) is int else 1
