@@ -232,6 +232,18 @@ def test_blocks_of_channels_when_columns_are_many(jax, jnp, monkeypatch):
     jax.clear_caches()
 
 
+@pytest.mark.parametrize("outs, product", [(40, "2x800"), (6, "120x2")])
+def test_few_samples_are_transposed_rather_than_a_large_kernel(jax, jnp, outs, product):
+    rng = np.random.default_rng(0)
+    x, weight = rng.standard_normal((1, 3, 1, 2)), rng.standard_normal((3, outs, 4, 5))
+    call = jax.jit(partial(upconv.conv_transpose2d, stride=(2, 3), algorithm="overlap_add"))
+    y, pull = jax.vjp(call, jnp.asarray(x), jnp.asarray(weight))
+    right = oracle.conv_transpose(x, weight, None, (2, 3), (1, 1), 1, (0, 0), (4, 8))
+    np.testing.assert_allclose(y, right, atol=1e-13)
+    np.testing.assert_allclose(pull(y)[1], oracle.conv_weight(x, right, (4, 5), (2, 3), (1, 1), 1, (0, 0)), atol=1e-12)
+    assert re.findall(r"dot_general.*-> tensor<(\d+x\d+)x", call.lower(x, weight).as_text()) == [product]
+
+
 def test_sub_pixel_multiplies_no_zeros(jax, jnp):
     """One convolution where the stride divides the kernel, on each other axis two; none of no taps."""
 
@@ -252,6 +264,14 @@ def test_sub_pixel_multiplies_no_zeros(jax, jnp):
     assert kernels((4, 5), (2, 3)) == ["4x12x2x2", "4x6x2x1"]
     assert kernels((3, 5), (2, 3)) == ["4x6x2x2", "4x3x2x1", "4x6x1x2", "4x3x1x1"]
     assert kernels((4, 2), (2, 3)) == ["4x12x2x1"]
+
+
+def test_phases_that_no_tap_reaches_take_no_kernel(jax, jnp):
+    """No array of the program is larger than all phases are."""
+    x, weight = jnp.ones((1, 8, 1, 1)), jnp.ones((8, 7, 2, 3))
+    call = partial(upconv.conv_transpose2d, stride=(50, 40), algorithm="sub_pixel")
+    shapes = re.findall(r"tensor<([x\d]*)x\w+>", jax.jit(call).lower(x, weight).as_text())
+    assert max(np.prod([int(n) for n in shape.split("x")]) for shape in shapes) == 7 * 50 * 40
 
 
 @pytest.mark.parametrize("layer", [case for case in CASES if case.name in ("grouped-4", "pix2pix-64")], ids=str)

@@ -86,6 +86,12 @@ FAULTS = (
             "[[Alike(0, s, n + (r > 0))] for",
         ),
         (
+            "the kernel has zeros for phases that no tap reaches",
+            "test_jax.py -k no_tap",
+            "reached = [min(k, s) for k, s in zip(",
+            "reached = [s for k, s in zip(",
+        ),
+        (
             "phases change places",
             VALUES,
             "jnp.concatenate(parts, 2 + len(chosen))",
@@ -112,6 +118,18 @@ FAULTS = (
             RULES,
             "terms.append(_dot(weight, dx, 1, 1))",
             "terms.append(_dot(weight, x, 1, 1))",
+        ),
+        (
+            "samples are never transposed",
+            "test_jax.py -k few_samples",
+            "MANY = 4, 64",
+            "MANY = 400, 6400",
+        ),
+        (
+            "samples are transposed for a small kernel",
+            "test_jax.py -k few_samples",
+            "MANY = 4, 64",
+            "MANY = 4, 6",
         ),
         (
             "blocks of channels at the side of the groups",

@@ -85,13 +85,15 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 @with_tangents_of_columns
 def _by_phases(plan: Plan, image: Any, weight: Any) -> Any:
-    rank, rows = plan.rank, [-(-k // s) for k, s in zip(plan.kernel, plan.stride, strict=True)]
-    behind = [(0, n * s - k, 0) for n, k, s in zip(rows, plan.kernel, plan.stride, strict=True)]
+    axes = range(3, 3 + 2 * plan.rank)
+    # Phases that no tap reaches are left out: of a stride of 1000 and a kernel of 2, that are all but two.
+    reached = [min(k, s) for k, s in zip(plan.kernel, plan.stride, strict=True)]
+    rows = [-(-k // s) for k, s in zip(plan.kernel, reached, strict=True)]
+    behind = [(0, n * s - k, 0) for n, k, s in zip(rows, plan.kernel, reached, strict=True)]
     kernel = lax.pad(weight, jnp.zeros((), weight.dtype), [(0, 0, 0), (0, 0, 0), *behind])
-    pairs = [n for pair in zip(rows, plan.stride, strict=True) for n in pair]
+    pairs = [n for pair in zip(rows, reached, strict=True) for n in pair]
     kernel = kernel.reshape(plan.groups, plan.in_channels // plan.groups, -1, *pairs)
-    axes = range(3, 3 + 2 * rank)
-    kernel = kernel.transpose(1, 0, 2, *axes[1::2], *axes[::2])  # (C_in/groups, groups, O, *stride, *rows)
+    kernel = kernel.transpose(1, 0, 2, *axes[1::2], *axes[::2])  # (C_in/groups, groups, O, *reached, *rows)
 
     def join(chosen: Sequence[Alike], left: Sequence[Sequence[Alike]]) -> Any:
         if not left:
