@@ -36,10 +36,8 @@ def pytest_configure(config):
             from fuzz_counts import Counts
 
             config.pluginmanager.register(Counts(library, config.getoption("--fuzz-seed")))
-        if config.getoption("numprocesses", None):
+        elif config.getoption("numprocesses", None):
             return  # it runs no test, and the workers wait for it: no library is imported for nothing
-
-            config.pluginmanager.register(Counts(library, config.getoption("--fuzz-seed")))
     start(library)
 
 

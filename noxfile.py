@@ -50,7 +50,7 @@ QUICK_XLA = {
 
 # Calls that `nox -s fuzz` draws: a call is a case for each of the library's algorithms that takes it, and together they
 # are 100,000. TensorFlow makes a graph for some, and XLA compiles each, two or three programs a second.
-FUZZ = {"numpy": 24_000, "torch": 14_000, "strict": 10_000, "mxnet": 4_000, "tensorflow": 3_000, "jax": 1_000}
+FUZZ = {"numpy": 24_000, "torch": 14_000, "strict": 10_000, "mxnet": 4_000, "tensorflow": 3_000, "jax": 3_000}
 
 BUILT = []
 

@@ -140,6 +140,17 @@ def test_checkpoint_donation_shapes_and_a_scan(jax, jnp, algorithm):
     np.testing.assert_allclose(donated, expected, atol=1e-13)
 
 
+def test_zeros_that_no_tap_reaches_lie_where_the_operands_do(jax, jnp, algorithm):
+    place = jax.devices()[1]
+    x, weight = (jax.device_put(jnp.ones(shape), place) for shape in ((2, 3, 1, 1), (3, 2, 1, 1)))
+    words = {"padding": ((0, 0), (-1, 1)), "algorithm": algorithm}
+    y = upconv.conv_transpose2d(x, weight, **words)
+    results = y, upconv.conv2d(y, weight, **words), upconv.conv_weight(x, y, (1, 1), **words)
+    for result in results:
+        assert result.device == place
+        assert not result.any()
+
+
 def test_arguments_are_static_and_the_algorithm_is_chosen_while_tracing(jax, jnp):
     x, weight, _ = map(jnp.asarray, CASE.arrays())
     words = ("stride", "padding", "output_padding", "groups", "dilation", "output_size", "data_format", "algorithm")

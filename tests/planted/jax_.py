@@ -205,5 +205,11 @@ FAULTS = (
             "return slow_overlap_add_back(plan, y)",
             "return slow_overlap_add(plan, y)",
         ),
+        (
+            "zeros lie on another device than the operands",
+            "test_jax.py -k zeros_that_no_tap",
+            ", inline=True, keep_unused=True)",
+            ", inline=True)",
+        ),
     ),
 )

@@ -69,7 +69,8 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return columns_workspace(plan, batch, max(4, itemsize))
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+# Operands are kept although unused, where no tap reaches the output: they say on which device the zeros lie.
+@partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Widen, sum by columns."""
     # Rather than by the product's preferred type: its transpose would multiply two types.
