@@ -1,8 +1,8 @@
 """How near 'auto' comes to the best algorithm: ``python benchmarks/choices.py torch --dtype float64 --verb dx``.
 
 Layers are drawn at random, and each is timed by every algorithm and by 'auto', in turn and in one process, because all
-algorithms of a library share its threads. It prints how many times as fast as PyTorch's own op, or as NumPy's tiles,
-the choice and the best algorithm are in the geometric mean, and the layers on which the choice loses most.
+algorithms of a library share its threads. It prints how many times as fast as the library's own op, or as NumPy's
+tiles, the choice and the best algorithm are in the geometric mean, and the layers on which the choice loses most.
 """
 
 import argparse
@@ -23,8 +23,9 @@ import upconv
 ALGORITHMS = {
     "numpy": ("overlap_add", "auto", "direct", "sub_pixel"),
     "torch": ("native", "auto", "direct", "overlap_add"),
+    "jax": ("lhs_dilation", "auto", "overlap_add", "sub_pixel"),
 }
-FEWEST, MOST = 10**6, 7 * 10**8  # products
+FEWEST, MOST = 10**6, {"numpy": 7 * 10**8, "torch": 7 * 10**8, "jax": 2 * 10**7}  # products; XLA's own op takes seconds
 LARGEST = 2 * 10**7  # numbers of an image
 BLOCK_S = 0.004  # that a block of calls takes at least
 
@@ -41,7 +42,7 @@ class Drawn(NamedTuple):
         return prod(self.x) * prod(self.weight[1:])
 
 
-def draw(random):
+def draw(random, most):
     """Draw a layer that is neither small nor long: of one to three axes, dense, grouped or depthwise."""
     while True:
         rank, kind = random.choice((1, 2, 2, 2, 2, 3)), random.choice(("dense", "dense", "groups", "depthwise"))
@@ -58,7 +59,7 @@ def draw(random):
         stride = tuple(random.choice([s for s in (1, 2, 3, 4, 8) if s <= k]) for k in kernel)
         words = {"stride": stride, "padding": tuple((k - s) // 2 for k, s in zip(kernel, stride, strict=True))}
         layer = Drawn((at_once, ins * groups, *size), (ins * groups, outs, *kernel), words | {"groups": groups})
-        if not FEWEST < layer.products < MOST or prod(layer.x) > LARGEST:
+        if not FEWEST < layer.products < most or prod(layer.x) > LARGEST:
             continue
         if prod(upconv.output_shape(layer.x, layer.weight, **layer.words)) < LARGEST:
             return layer
@@ -80,8 +81,13 @@ def calls(layer, verb, make, algorithms):
             verbs[verb](name)
         except ValueError:  # it does not take the layer
             continue
-        found[name] = lambda name=name: verbs[verb](name)
+        found[name] = lambda name=name: wait(verbs[verb](name))
     return found
+
+
+def wait(y):
+    """JAX computes beside the program that calls it."""
+    return getattr(y, "block_until_ready", lambda: y)()
 
 
 def time_in_turn(found, rounds):
@@ -121,6 +127,12 @@ def main():
         def make(array):
             return torch.from_numpy(array).to(getattr(torch, arguments.dtype))
 
+    elif arguments.library == "jax":
+        import jax
+
+        def make(array):
+            return jax.numpy.asarray(array, arguments.dtype)
+
     else:
 
         def make(array):
@@ -129,7 +141,7 @@ def main():
     algorithms, random, rows = ALGORITHMS[arguments.library], Random(arguments.seed), []  # noqa: S311  no secrets
     base = algorithms[0]
     for _ in track(range(arguments.layers), description="Layers", console=console):
-        layer = draw(random)
+        layer = draw(random, MOST[arguments.library])
         rows.append((layer, time_in_turn(calls(layer, arguments.verb, make, algorithms), arguments.rounds)))
     table = Table(title=f"{arguments.library}, {arguments.verb}, {arguments.dtype}: where 'auto' loses most")
     for name in ("x", "weight", "words", "ms"):

@@ -72,6 +72,8 @@ def test_torch_module_with_an_output_size(needs, draw, algorithm, extra):
 def test_lax_words(needs, draw, algorithm, word, kernel, dilation):
     needs("jax")
     x, weight = draw(2, 3, 4, 5), draw(3, 2, *kernel)
+    if algorithm == "sub_pixel" and dilation != (1, 1):
+        pytest.skip("sub_pixel takes no stride and dilation on one axis")
     theirs = lax_word(x, weight, (2, 3), dilation, word.upper())
     ours = upconv.conv_transpose2d(x, weight, None, (2, 3), word, dilation=dilation, algorithm=algorithm)
     assert largest_difference(ours, theirs) < 1e-13
