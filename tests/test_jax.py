@@ -192,6 +192,7 @@ def test_auto_takes_phases_where_each_sample_makes_many_numbers(jax):
     assert algorithm((4, 256, 28, 40), (256, 128, 4, 3), stride=2) == "sub_pixel"
     assert algorithm((1, 8, 24, 12, 16), (8, 32, 5, 4, 4), stride=2) == "sub_pixel"
     assert algorithm((1, 8, 24, 12, 16), (8, 16, 5, 4, 4), stride=2) == "overlap_add"
+    assert algorithm((1, 8, 12, 9, 8, 7), (8, 32, 4, 2, 3, 3), stride=2) == "overlap_add"
     assert algorithm((8, 64, 56, 7), (64, 32, 3, 4), stride=(3, 2), groups=8) == "sub_pixel"
     assert algorithm((1, 2, 9), (2, 1, 1024), stride=4) == "sub_pixel"  # more shifts than columns take
     assert algorithm((1, 2, 9), (2, 1, 1024), stride=8) == "overlap_add"

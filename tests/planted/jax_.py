@@ -189,6 +189,7 @@ FAULTS = (
         ("'auto' takes columns in many blocks", "test_jax.py -k auto_leaves", "if blocks > BLOCKS:", "if False:"),
         ("'auto' has phases where they are refused", PHASES, " or spreads(plan):", ":"),
         ("'auto' has no phases of a long kernel", PHASES, "additions(plan) > ADDITIONS or ", ""),
+        ("'auto' has phases of four axes", PHASES, " or plan.rank > 3", ""),
         ("'auto' has phases of many groups", PHASES, "plan.groups > 8", "plan.groups > 64"),
         ("'auto' has phases of few numbers", PHASES, "and columns >= 100_000", "and columns >= 10_000"),
         ("'auto' has phases that are few", PHASES, "made >= 24 and made > 2 * ins", "made > 2 * ins"),

@@ -65,7 +65,7 @@ def slow_sub_pixel(plan: Plan, x: Any) -> str:
 
 
 def _is_for_phases(plan: Plan, batch: int) -> bool:
-    if max(plan.stride) == 1 or plan.groups > 8 or spreads(plan):
+    if max(plan.stride) == 1 or plan.groups > 8 or plan.rank > 3 or spreads(plan):
         return False
     ins, outs, columns = plan.in_channels // plan.groups, plan.out_channels // plan.groups, _columns(plan, batch)
     if plan.rank > 2:
