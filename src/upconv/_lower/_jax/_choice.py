@@ -1,9 +1,8 @@
 """Where which form is the fastest, from shapes alone: thresholds, and the figures that they came from.
 
 All figures are of two cores, JAX 0.10 and float32. On a CPU the columns are fast where they are few for what is summed
-in each; the phases, where each sample makes many numbers; and XLA's own op, which multiplies the zeros between samples,
-without a stride. The thresholds were fitted to 550 layers drawn at random, strided and of up to 1200 million products.
-The ways back are the columns'.
+in each; the phases, where each sample makes many numbers; and XLA's own op, without a stride. The thresholds were
+fitted to 550 layers drawn at random, strided and of up to 1200 million products. The ways back are the columns'.
 """
 
 from __future__ import annotations

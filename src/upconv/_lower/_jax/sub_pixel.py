@@ -20,7 +20,7 @@ from jax import lax
 
 from upconv._lower._jax._choice import slow_sub_pixel
 from upconv._lower._jax._phases import interleave, spreads
-from upconv._lower._jax._shared import finish, transposed, unfit, words
+from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
 from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan
 
@@ -120,9 +120,8 @@ def _phases(plan: Plan, image: Any, kernel: Any, chosen: Sequence[Alike]) -> Any
         (d * (n - 1) - first, last - i + 1)
         for d, n, (first, last, _), i in zip(plan.dilation, taps, reach, plan.size, strict=True)
     ]
-    axes = "".join(map(str, range(plan.rank)))
-    layout = (f"N{axes}C" if plan.channels_last else f"NC{axes}", f"IO{axes}", f"CN{axes}")
-    one = (1,) * plan.rank
+    data, weights, _ = layouts(plan, "IO")
+    layout, one = (data, weights, weights.replace("IO", "CN")), (1,) * plan.rank
     y = lax.conv_general_dilated(image, part, one, dimension_numbers=layout, feature_group_count=plan.groups, **told)
     return y.reshape(*channels, *shape)
 
