@@ -59,6 +59,10 @@ def test_derivatives_of_both_orders_and_modes(jax, jnp, algorithm, name):
     def forward(*at):
         return jax.jvp(function, at, (dx, dw, db))[1]
 
+    def along(*at):
+        """The derivative in the direction of the point itself, in which both factors of a term vary."""
+        return jax.jvp(function, at, at)[1]
+
     def back(x, w, c):
         return jax.vjp(function, x, w, b)[1](c)[:2]
 
@@ -66,7 +70,8 @@ def test_derivatives_of_both_orders_and_modes(jax, jnp, algorithm, name):
     def derivatives(x, w, b, dx, dw, db, c):
         first, second = jax.jvp(forward, (x, w, b), (dx, dw, db))
         pulled, moved = jax.jvp(back, (x, w, c), (dx, dw, c))
-        return first, second, *pulled, *moved, *jax.vjp(back, x, w, c)[1]((dx, dw))
+        _, both = jax.jvp(along, (x, w, b), (dx, dw, db))
+        return first, second, *pulled, *moved, *jax.vjp(back, x, w, c)[1]((dx, dw)), both
 
     right = (
         up(dx, w) + up(x, dw, db),
@@ -78,6 +83,7 @@ def test_derivatives_of_both_orders_and_modes(jax, jnp, algorithm, name):
         down(c, dw),
         across(dx, c),
         up(dx, w) + up(x, dw),
+        2 * up(dx, w) + up(x, dw) + up(x, dw, db),
     )
     for ours, exact in zip(derivatives(*map(jnp.asarray, (x, w, b, dx, dw, db, c))), right, strict=True):
         np.testing.assert_allclose(ours, exact, atol=1e-12)
@@ -189,7 +195,11 @@ def test_auto_takes_phases_where_each_sample_makes_many_numbers(jax):
     assert algorithm((4, 64, 56, 14), (64, 64, 3, 2), stride=2) == "sub_pixel"
     assert algorithm((1, 64, 28, 14), (64, 64, 3, 2), stride=2) == "overlap_add"
     assert algorithm((4, 256, 28, 40), (256, 64, 4, 3), stride=2) == "overlap_add"
-    assert algorithm((4, 256, 28, 40), (256, 128, 4, 3), stride=2) == "sub_pixel"
+    assert algorithm((4, 256, 28, 40), (256, 128, 4, 3), stride=2) == "sub_pixel"  # columns in blocks
+    assert algorithm((8, 384, 32, 56), (384, 4, 3, 5), stride=2, groups=8) == "overlap_add"
+    assert algorithm((16, 64, 56, 64), (64, 4, 4, 4), stride=(4, 2), groups=4) == "sub_pixel"
+    assert algorithm((2, 512, 32, 32), (512, 512, 3, 3), stride=2) == "native"
+    assert algorithm((2, 1024, 32, 32), (1024, 256, 3, 3), stride=2, groups=2) == "sub_pixel"
     assert algorithm((1, 8, 24, 12, 16), (8, 32, 5, 4, 4), stride=2) == "sub_pixel"
     assert algorithm((1, 8, 24, 12, 16), (8, 16, 5, 4, 4), stride=2) == "overlap_add"
     assert algorithm((1, 8, 12, 9, 8, 7), (8, 32, 4, 2, 3, 3), stride=2) == "overlap_add"
@@ -218,7 +228,7 @@ def test_the_ways_back_stay_with_the_columns(jax, jnp):
 def test_a_long_kernel_is_a_short_program(jax, jnp):
     x, weight = jnp.ones((1, 2, 9)), jnp.ones((2, 1, 1024))
     text = str(jax.make_jaxpr(partial(upconv.conv_transpose1d, stride=256, algorithm="overlap_add"))(x, weight))
-    assert text.count("\n") < 100
+    assert text.count("scatter-add[") == 4
     assert upconv.explain(x, weight).algorithm == "native"
     with pytest.raises(ValueError, match="a kernel of 1024 shifts: each is an operation of the program, 128 at most"):
         upconv.conv_transpose1d(x, weight, algorithm="overlap_add")
@@ -243,6 +253,48 @@ def test_blocks_of_channels_when_columns_are_many(jax, jnp, monkeypatch):
     assert "scan" in str(jax.make_jaxpr(call(GROUPED, "overlap_add"))(*arrays))
     last = upconv.conv_transpose(jnp.moveaxis(arrays[0], 1, -1), *arrays[1:], **GROUPED.arguments, **LAST)
     np.testing.assert_allclose(jnp.moveaxis(last, -1, 1), whole[0], atol=1e-13)
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_images_in_turn_on_the_way_back(jax, jnp, monkeypatch, last):
+    """As many at a time as have columns of a block, where each has a device; and where a sum of kernels fits, too."""
+    from upconv._lower._jax import _columns
+
+    rng = np.random.default_rng(0)
+    x, weight = jnp.asarray(rng.standard_normal((4, 4, 7, 5))), jnp.asarray(rng.standard_normal((4, 3, 3, 2)))
+    words = {"stride": (2, 3), "padding": ((0, 1), (1, -1)), "groups": 2, "algorithm": "overlap_add"}
+    if last:
+        x, words = jnp.moveaxis(x, 1, -1), words | LAST
+
+    def layer(x, weight):
+        return upconv.conv_transpose2d(x, weight, **words)
+
+    backs = (
+        lambda x, weight, y: jax.vjp(lambda x: layer(x, weight), x)[1](y)[0],
+        lambda x, weight, y: jax.vjp(lambda weight: layer(x, weight), weight)[1](y)[0],
+    )
+
+    def lengths():
+        """Of the loops; the values are right."""
+        jax.clear_caches()
+        for back, right in zip(backs, whole, strict=True):
+            np.testing.assert_allclose(jax.jit(back)(x, weight, y), right, atol=1e-12)
+        texts = (str(jax.make_jaxpr(back)(x, weight, y)) for back in backs)
+        return [set(map(int, re.findall(r"length=(\d+)", text))) for text in texts]
+
+    y = jnp.cos(layer(x, weight))
+    whole = [back(x, weight, y) for back in backs]
+    columns = upconv.explain(x, weight, **words).workspace
+    monkeypatch.setattr(_columns, "WORKSPACE", columns - 1)
+    monkeypatch.setattr(_columns, "BLOCK", columns // 2)
+    assert lengths() == [set(), set()]
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    assert lengths() == [{2}, {2}]
+    monkeypatch.setattr(_columns, "BLOCK", 1)
+    assert lengths() == [{4}, {4}]
+    monkeypatch.setattr(_columns, "WORKSPACE", columns // 4 + 1)
+    assert lengths() == [{4}, set()]
     jax.clear_caches()
 
 
@@ -312,7 +364,7 @@ def test_auto_leaves_many_blocks_to_the_op_of_xla(jax):
     jax.eval_shape(lambda *arrays: found.append(upconv.explain(*arrays, stride=2)), x, weight)
     jax.eval_shape(lambda x, weight: found.append(upconv.explain(x[0], weight, stride=2)), x, weight)
     assert [explanation.algorithm for explanation in found] == ["native", "overlap_add"]
-    assert "overlap_add is slower in 32 blocks: 220 ms in 32 against 151" in found[0].reason
+    assert "overlap_add is slower in 32 blocks: 96 ms in 32 against 52" in found[0].reason
     assert "sub_pixel is slower in all that was measured" in found[0].reason
 
 

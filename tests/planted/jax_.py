@@ -9,6 +9,7 @@ SOME = "(pairs or groups or dilation)"
 VALUES = f"test_values.py -k 'both_layouts and {SOME}'"
 RULES = "test_jax.py -k 'both_orders'"
 BLOCKS = "test_jax.py -k blocks_of_channels"
+IMAGES = "test_jax.py -k images_in_turn"
 PHASES = "test_jax.py -k auto_takes_phases"
 
 
@@ -66,8 +67,8 @@ FAULTS = (
         (
             "the weight's tangent is the weight",
             RULES,
-            "by_columns(plan, wide(x), wide(dweight))",
-            "by_columns(plan, wide(x), wide(weight))",
+            "by_columns_of_images(plan, wide(x), dweight, 2",
+            "by_columns_of_images(plan, wide(x), wide(weight), 2",
         ),
         (
             "the input's gradient is never a convolution",
@@ -144,6 +145,15 @@ FAULTS = (
             "jnp.stack([weight[:, :, 0]] * blocks).reshape(blocks, -1)",
         ),
         (
+            "the first images in all blocks",
+            IMAGES,
+            "_in_turn(part, image.reshape(blocks, -1))",
+            "_in_turn(part, jnp.stack([image.reshape(blocks, -1)[0]] * blocks))",
+        ),
+        ("images in turn that lie on many devices", IMAGES, "jax.device_count() > 1", "False"),
+        ("sums over images are forgotten", IMAGES, "whole // blocks + kept > WORKSPACE", "whole // blocks > WORKSPACE"),
+        ("blocks of images are small", IMAGES, "whole / max(BLOCK, ", "whole / min(BLOCK, "),
+        (
             "a depthwise product with the next channel",
             VALUES.replace("groups", "depthwise"),
             "jnp.moveaxis(x[:, :, 0], 0, 1)",
@@ -186,7 +196,7 @@ FAULTS = (
             "if max(plan.stride) == 1 and",
             "if max(plan.stride) == 0 and",
         ),
-        ("'auto' takes columns in many blocks", "test_jax.py -k auto_leaves", "if blocks > BLOCKS:", "if False:"),
+        ("'auto' takes columns in blocks", PHASES, "if blocks > (1 if", "if blocks > (1000 if"),
         ("'auto' has phases where they are refused", PHASES, " or spreads(plan):", ":"),
         ("'auto' has no phases of a long kernel", PHASES, "additions(plan) > ADDITIONS or ", ""),
         ("'auto' has phases of four axes", PHASES, " or plan.rank > 3", ""),
@@ -195,8 +205,11 @@ FAULTS = (
         ("'auto' has phases that are few", PHASES, "made >= 24 and made > 2 * ins", "made > 2 * ins"),
         ("'auto' has few phases of many channels", PHASES, "made >= 24 and made > 2 * ins", "made >= 24"),
         ("'auto' has phases without overlaps", PHASES, " and prod(plan.kernel) > 4", ""),
-        ("'auto' has columns in blocks", PHASES, "else 4_000_000)", "else 40_000_000)"),
-        ("'auto' has small phases of many channels", PHASES, "else 4_000_000)", "else 800_000)"),
+        ("'auto' has no phases for columns in blocks", PHASES, " > 1 and (outs >= 8 or made >= 32)", " > 1000"),
+        ("'auto' has phases of few channels for blocks", PHASES, " > 1 and (outs >= 8 or made >= 32)", " > 1"),
+        ("'auto' has phases of many channels for blocks", PHASES, "ins < 512 or plan.groups > 1", "True"),
+        ("'auto' has XLA's op in groups for blocks", PHASES, "ins < 512 or plan.groups > 1", "ins < 512"),
+        ("'auto' has small phases of many channels", PHASES, "ins <= min(128, made)", "ins <= made"),
         ("'auto' has phases of volumes of few channels", PHASES, "outs >= 32 and", "outs >= 16 and"),
     ),
     *_faults(

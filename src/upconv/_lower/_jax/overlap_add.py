@@ -13,9 +13,10 @@ from typing import Any
 import jax
 
 from upconv._lower._jax._choice import slow_overlap_add, slow_overlap_add_back
-from upconv._lower._jax._columns import by_columns, columns_workspace
+from upconv._lower._jax._columns import columns_workspace
 from upconv._lower._jax._phases import ADDITIONS, additions
-from upconv._lower._jax._shared import finish, transposed, wide
+from upconv._lower._jax._shared import finish, transposed
+from upconv._lower._jax._tangents import columns, with_tangents_of_columns
 from upconv._plan import Plan
 
 __all__ = [
@@ -72,10 +73,10 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 # Operands are kept although unused, where no tap reaches the output: they say on which device the zeros lie.
 @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
-    """Widen, sum by columns."""
-    # Rather than by the product's preferred type: its transpose would multiply two types.
-    return finish(plan, x, by_columns(plan, wide(x), wide(weight)), bias)
+    """Sum by columns."""
+    return finish(plan, x, _by_columns(plan, x, weight), bias)
 
 
+_by_columns = with_tangents_of_columns(columns)
 conv, conv_weight, refusal_conv = transposed(conv_transpose, refusal)
 refusal_conv_weight = refusal_conv
