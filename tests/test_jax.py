@@ -196,6 +196,9 @@ def test_auto_takes_phases_where_each_sample_makes_many_numbers(jax):
     assert algorithm((1, 64, 28, 14), (64, 64, 3, 2), stride=2) == "overlap_add"
     assert algorithm((4, 256, 28, 40), (256, 64, 4, 3), stride=2) == "overlap_add"
     assert algorithm((4, 256, 28, 40), (256, 128, 4, 3), stride=2) == "sub_pixel"  # columns in blocks
+    assert algorithm((16, 512, 8, 7), (512, 256, 4, 4), stride=2) == "overlap_add"
+    assert algorithm((16, 512, 9, 8), (512, 256, 4, 4), stride=2) == "sub_pixel"
+    assert algorithm((16, 512, 18, 8), (512, 128, 4, 4), stride=2) == "overlap_add"
     assert algorithm((8, 384, 32, 56), (384, 4, 3, 5), stride=2, groups=8) == "overlap_add"
     assert algorithm((16, 64, 56, 64), (64, 4, 4, 4), stride=(4, 2), groups=4) == "sub_pixel"
     assert algorithm((2, 512, 32, 32), (512, 512, 3, 3), stride=2) == "native"

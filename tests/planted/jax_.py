@@ -67,8 +67,8 @@ FAULTS = (
         (
             "the weight's tangent is the weight",
             RULES,
-            "by_columns_of_images(plan, wide(x), dweight, 2",
-            "by_columns_of_images(plan, wide(x), wide(weight), 2",
+            "by_columns_of_images(plan, wide(x), dweight, ",
+            "by_columns_of_images(plan, wide(x), wide(weight), ",
         ),
         (
             "the input's gradient is never a convolution",
@@ -117,8 +117,8 @@ FAULTS = (
         (
             "the product's tangent by x is that of the weight",
             RULES,
-            "terms.append(_dot(weight, dx, 1, 1))",
-            "terms.append(_dot(weight, x, 1, 1))",
+            "terms.append(product_for_image(weight, dx))",
+            "terms.append(product_for_image(weight, x))",
         ),
         (
             "samples are never transposed",
@@ -210,6 +210,8 @@ FAULTS = (
         ("'auto' has phases of many channels for blocks", PHASES, "ins < 512 or plan.groups > 1", "True"),
         ("'auto' has XLA's op in groups for blocks", PHASES, "ins < 512 or plan.groups > 1", "ins < 512"),
         ("'auto' has small phases of many channels", PHASES, "ins <= min(128, made)", "ins <= made"),
+        ("'auto' has phases from many channels to few", PHASES, " if outs >= 256 else", " if outs >= 64 else"),
+        ("'auto' has no phases of many channels", PHASES, "4_000_000 if", "40_000_000 if"),
         ("'auto' has phases of volumes of few channels", PHASES, "outs >= 32 and", "outs >= 16 and"),
     ),
     *_faults(

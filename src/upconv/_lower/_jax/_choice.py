@@ -75,8 +75,10 @@ def _is_for_phases(plan: Plan, batch: int, itemsize: int) -> bool:
         return ins < 512 or plan.groups > 1
     if ins <= 48:  # 25 ms against 3 for 4 channels to 32, 64 images of 56 x 7, 3 x 3 at a stride of 3 x 1
         return made >= 24 and made > 2 * ins and columns >= 100_000
-    # 15.0 ms against 9.5 for 64 channels to 512, four images of 4 x 48, 4 x 4 at a stride of 2.
-    return ins <= min(128, made) and columns >= 800_000 and prod(plan.kernel) > 4
+    # 15.0 ms against 9.5 for 64 channels to 512, four images of 4 x 48, 4 x 4 at a stride of 2; and 38 against 32 for
+    # 512 to 256, 16 images of 8 x 8, but 42 against 49 for 768 to 32, four images of 32 x 64.
+    least = 800_000 if ins <= min(128, made) else 4_000_000 if outs >= 256 else float("inf")
+    return columns >= least and prod(plan.kernel) > 4
 
 
 def _columns(plan: Plan, batch: int) -> int:

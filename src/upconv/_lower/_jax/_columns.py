@@ -24,7 +24,14 @@ from jax.custom_derivatives import SymbolicZero
 from upconv._lower._jax._phases import add_up, interleave
 from upconv._plan import Plan
 
-__all__ = ["by_columns", "by_columns_of_images", "columns_workspace", "count_blocks"]
+__all__ = [
+    "by_columns",
+    "by_columns_of_images",
+    "columns_workspace",
+    "count_blocks",
+    "product_for_image",
+    "product_for_weight",
+]
 
 # Bytes that all may take beside operands and result, and the least that the columns of a block are given of it.
 WORKSPACE, LEAST = 2**25, 2**21
@@ -39,9 +46,12 @@ FEW = 128
 # kernel: 0.7 of the time above FEW channels, and from 64 times on in the same way below (180 layers drawn at random).
 MANY = 4, 64
 
+Product = Callable[[Any, Any], Any]
 
-def by_columns(plan: Plan, image: Any, weight: Any) -> Any:
+
+def by_columns(plan: Plan, image: Any, weight: Any, product: Product | None = None) -> Any:
     """Multiply, add, interleave; linear in the image and in the weight, (C_in, C_out/groups, *kernel)."""
+    product = product or _product
     if plan.channels_last:
         image = jnp.moveaxis(image, -1, 1)
     ins, outs = plan.in_channels // plan.groups, plan.out_channels // plan.groups
@@ -51,10 +61,10 @@ def by_columns(plan: Plan, image: Any, weight: Any) -> Any:
     image = image.reshape(batch, plan.groups, ins, *plan.size)
     weight = weight.reshape(plan.groups, ins, blocks, outs // blocks, *plan.kernel)
     if blocks == 1:
-        return _block(plan, image, weight[:, :, 0]).reshape(batch, *plan.image_shape)
+        return _block(plan, image, weight[:, :, 0], product).reshape(batch, *plan.image_shape)
 
     def part(vector: Any) -> Any:
-        return _block(plan, image, vector.reshape(*weight.shape[:2], *weight.shape[3:]))
+        return _block(plan, image, vector.reshape(*weight.shape[:2], *weight.shape[3:]), product)
 
     y = _in_turn(part, jnp.moveaxis(weight, 2, 0).reshape(blocks, -1))
     channels = (plan.groups, outs // blocks)
@@ -62,21 +72,18 @@ def by_columns(plan: Plan, image: Any, weight: Any) -> Any:
     return jnp.moveaxis(y, 0, -2 if plan.channels_last else 2).reshape(batch, *plan.image_shape)
 
 
-def by_columns_of_images(plan: Plan, image: Any, weight: Any, kept: int = 0) -> Any:
-    """The same for as many images at a time as have few columns: its transposes are the faster ones.
-
-    So many bytes are ``kept`` from one to the next.
-    """
+def by_columns_of_images(plan: Plan, image: Any, weight: Any, product: Product, kept: int = 0) -> Any:
+    """The same for as many images at a time as have few columns, to be transposed, with so many bytes ``kept``."""
     if type(image.shape[0]) is not int or jax.device_count() > 1:
-        return by_columns(plan, image, weight)
+        return by_columns(plan, image, weight, product)
     batch, itemsize = image.shape[0], image.dtype.itemsize
     whole = _whole(plan, batch) * itemsize
     blocks = _fewest(batch, whole / max(BLOCK, prod(plan.weight_shape) * itemsize)) if whole > WORKSPACE else 1
     if blocks == 1 or whole // blocks + kept > WORKSPACE:
-        return by_columns(plan, image, weight)
+        return by_columns(plan, image, weight, product)
 
     def part(vector: Any) -> Any:
-        return by_columns(plan, vector.reshape(batch // blocks, *plan.sample_shape), weight)
+        return by_columns(plan, vector.reshape(batch // blocks, *plan.sample_shape), weight, product)
 
     return _in_turn(part, image.reshape(blocks, -1)).reshape(batch, *plan.image_shape)
 
@@ -90,8 +97,8 @@ def _in_turn(part: Callable[[Any], Any], vectors: Any) -> Any:
     return lax.map(jax.checkpoint(lambda vector: part(vector).ravel(), prevent_cse=False), vectors)
 
 
-def _block(plan: Plan, image: Any, weight: Any) -> Any:
-    return interleave(plan, add_up(plan, _columns(plan, image, weight)))
+def _block(plan: Plan, image: Any, weight: Any, product: Product) -> Any:
+    return interleave(plan, add_up(plan, _columns(plan, image, weight, product)))
 
 
 def columns_workspace(plan: Plan, batch: int, itemsize: int) -> int:
@@ -101,7 +108,7 @@ def columns_workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return (_whole(plan, batch) // blocks + copies) * itemsize
 
 
-def _columns(plan: Plan, x: Any, weight: Any) -> Any:
+def _columns(plan: Plan, x: Any, weight: Any, product: Product) -> Any:
     """(N, groups, C, *size) and (groups, C, O, *kernel), summed over C: (groups, O, *kernel, N, *size)."""
     kernel, images = (*weight.shape[2:],), (x.shape[0], *plan.size)
     if plan.in_channels == plan.groups:  # a sum of one term, which XLA multiplies where it is added
@@ -109,16 +116,12 @@ def _columns(plan: Plan, x: Any, weight: Any) -> Any:
         return weight * jnp.moveaxis(x[:, :, 0], 0, 1).reshape(plan.groups, *(1,) * len(kernel), *images)
     x = jnp.moveaxis(x, 0, 2).reshape(*weight.shape[:2], prod(images))
     weight = weight.reshape(*weight.shape[:2], prod(kernel))
-    return _product(weight, x).reshape(plan.groups, *kernel, *images)
+    return product(weight, x).reshape(plan.groups, *kernel, *images)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=())
 def _product(weight: Any, x: Any) -> Any:
-    """(groups, C, M) and (groups, C, P), summed over C: (groups, M, P).
-
-    The rule gives each derivative the order of operands that XLA's product is fastest at: its transpose is taken, not
-    that of what stands here.
-    """
+    """(groups, C, M) and (groups, C, P), summed over C: (groups, M, P)."""
     few, samples = weight.shape[1] <= FEW, x.shape[2]
     # What is not known while tracing counts as many samples.
     if type(samples) is int and weight.shape[2] >= MANY[few] * samples:
@@ -133,12 +136,24 @@ def _product_tangent(operands: Any, tangents: Any) -> Any:
     (weight, x), (dweight, dx) = operands, tangents
     terms = []
     if type(dweight) is not SymbolicZero:
-        # Transposed, a product with M rows rather than C: XLA takes half the time for it where these are many more.
-        swapped = weight.shape[1] <= min(FEW, weight.shape[2] // 2)
-        terms.append(_dot(_transposed(dweight), x, 2, 1) if swapped else _dot(dweight, x, 1, 1))
+        terms.append(product_for_weight(dweight, x))
     if type(dx) is not SymbolicZero:
-        terms.append(_dot(weight, dx, 1, 1))
+        terms.append(product_for_image(weight, dx))
     return _product(weight, x), sum(terms[1:], terms[0])
+
+
+def product_for_image(weight: Any, x: Any) -> Any:
+    """The same, in the order of operands whose transpose by x is XLA's fastest product."""
+    return _dot(weight, x, 1, 1)
+
+
+def product_for_weight(weight: Any, x: Any) -> Any:
+    """The same for the transpose by the weight.
+
+    That is swapped, a product with M rows rather than C: XLA takes half the time for it where these are many more.
+    """
+    swapped = weight.shape[1] <= min(FEW, weight.shape[2] // 2)
+    return _dot(_transposed(weight), x, 2, 1) if swapped else _dot(weight, x, 1, 1)
 
 
 def _transposed(a: Any) -> Any:

@@ -12,7 +12,12 @@ from typing import Any
 import jax
 from jax.custom_derivatives import SymbolicZero
 
-from upconv._lower._jax._columns import by_columns, by_columns_of_images
+from upconv._lower._jax._columns import (
+    by_columns,
+    by_columns_of_images,
+    product_for_image,
+    product_for_weight,
+)
 from upconv._lower._jax._phases import ADDITIONS, additions
 from upconv._lower._jax._shared import narrow, platform, wide
 from upconv._plan import Plan
@@ -41,11 +46,15 @@ def with_tangents_of_columns(form: Form) -> Form:
         if type(dx) is not SymbolicZero:
             # Without a stride XLA's own is as fast as in front, where it multiplies no zeros.
             own = max(plan.stride) == 1 and plan.groups == 1 and form is not columns
-            terms.append(form(plan, dx, weight) if own else by_columns_of_images(plan, wide(dx), wide(weight)))
+            if own:
+                terms.append(form(plan, dx, weight))
+            else:
+                terms.append(by_columns_of_images(plan, wide(dx), wide(weight), product_for_image))
         if type(dweight) is not SymbolicZero:
             dweight = wide(dweight)
             # Its transpose keeps a sum over images, and adds one image's to it.
-            terms.append(by_columns_of_images(plan, wide(x), dweight, 2 * dweight.size * dweight.dtype.itemsize))
+            kept = 2 * dweight.size * dweight.dtype.itemsize
+            terms.append(by_columns_of_images(plan, wide(x), dweight, product_for_weight, kept))
         return differentiated(plan, x, weight), sum(terms[1:], terms[0])
 
     def lower(plan: Plan, x: Any, weight: Any) -> Any:
