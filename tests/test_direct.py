@@ -18,7 +18,7 @@ from test_values import check, run
 pytestmark = pytest.mark.value
 
 # What the shared cases are too small for: lines longer than a run, more rows than eight, of which some have a partner,
-# channels that threads divide, and lines of whole vectors and a rest.
+# channels that threads divide, lines of whole vectors and a rest, and rows for which samples are gathered.
 LONG = [
     Case(
         "long-line", (1, 2, 2, 1000), (2, 3, 2, 3), (1, 2), (3, 1998), {"stride": (2, 2), "padding": ((1, 0), (2, 1))}
@@ -28,6 +28,15 @@ LONG = [
     Case("many-channels", (1, 21, 3, 7), (21, 3, 2, 4), (0, 1), (6, 8), {"stride": (2, 1), "padding": (0, 1)}),
     Case("wide-lines", (2, 8, 4, 45), (8, 12, 3, 2), (1, 0), (8, 45), {"stride": (2, 1), "padding": ((1, 0), (0, 1))}),
     Case("odd-crops", (1, 3, 5, 6), (3, 4, 4, 4), (1, 2), (10, 9), {"stride": 2, "padding": ((1, 1), (2, 3))}),
+    Case("gathered", (2, 70, 3, 5), (70, 66, 3, 2), (1, 0), (6, 5), {"stride": (2, 1), "padding": ((1, 0), (0, 1))}),
+    Case(
+        "gathered-long",
+        (1, 9, 2, 700),
+        (9, 65, 2, 3),
+        (0, 2),
+        (2, 1399),
+        {"stride": (1, 2), "padding": ((0, 1), (2, 0))},
+    ),
     Case("two-of-three", (1, 3, 5, 6), (3, 6, 5, 5), (2, 1), (13, 18), {"stride": 3, "padding": ((2, 2), (1, 1))}),
 ]
 
@@ -154,11 +163,16 @@ import numpy, upconv
 from upconv._lower._numpy import _micro
 assert not _micro.IS_WIDE
 rng = numpy.random.default_rng(0)
-x, weight = rng.standard_normal((2, 3, 5, 40)), rng.standard_normal((3, 13, 3, 4))
-y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
-numpy.testing.assert_allclose(y, upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="generic"), atol=1e-12)
-found = [upconv.conv_weight(x, y, (3, 4), stride=(2, 3), algorithm=algorithm) for algorithm in ("direct", "generic")]
-numpy.testing.assert_allclose(*found, atol=1e-10)
+for channels in ((3, 13), (70, 66)):  # of which the second are gathered
+    x, weight = rng.standard_normal((2, channels[0], 5, 40)), rng.standard_normal((*channels, 3, 4))
+    for call in (
+        lambda name: upconv.conv_transpose(x, weight, stride=(2, 3), algorithm=name),
+        lambda name: upconv.conv(y, weight, stride=(2, 3), algorithm=name),
+        lambda name: upconv.conv_weight(x, y, (3, 4), stride=(2, 3), algorithm=name),
+    ):
+        y, expected = call("direct"), call("generic")
+        numpy.testing.assert_allclose(y, expected, atol=1e-12 * abs(expected).max())
+        y = upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="generic")
 """
 
 

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from upconv._lower._numpy._grid import Index, grid_of, halves, halves_of_input
 from upconv._lower._numpy._operands import Operands, grouped, lifted
 from upconv._lower._numpy._phases import classes
-from upconv._lower._numpy._tables import TILE_BYTES, Steps, Tables, plain
+from upconv._lower._numpy._tables import GATHERED, MOST_GATHERED, SHORT_RUN, TILE_BYTES, Steps, Tables, plain
 from upconv._lower._numpy._threads import cores
 from upconv._lower._numpy._ways import backward, forward
 from upconv._plan import Plan
@@ -76,8 +76,11 @@ def is_too_long(plan: Plan, itemsize: int) -> bool:
 
 
 def kept_bytes(plan: Plan, batch: int, itemsize: int) -> int:
-    """What all threads keep of the images, laid out shared or apart, and of their sums."""
-    return cores() * min(4 * _planes(plan) * batch * prod(grid_of(plan)) * itemsize, MOST_BYTES)
+    """What all threads keep of the images, laid out shared or apart, and of their sums; and gather of the samples."""
+    samples = batch * prod(grid_of(plan)) * itemsize
+    terms = plan.in_channels // plan.groups * prod(-(-k // s) for k, s in zip(plan.kernel, plan.stride, strict=True))
+    gathered = min(terms * samples, max(GATHERED, terms * SHORT_RUN * itemsize))
+    return cores() * (min(4 * _planes(plan) * samples, MOST_BYTES) + min(gathered, MOST_GATHERED))
 
 
 def _program(way: Way, plan: Plan, batch: int, dtype: Any, *beside: int) -> Program:

@@ -12,7 +12,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["LINE", "ROWS", "TILE_BYTES", "Sizes", "Steps", "Tables", "make_tables", "plain"]
+__all__ = [
+    "GATHERED",
+    "LINE",
+    "MOST_GATHERED",
+    "ROWS",
+    "SHORT_RUN",
+    "TILE_BYTES",
+    "Sizes",
+    "Steps",
+    "Tables",
+    "make_tables",
+    "plain",
+]
 
 ROWS = 8  # that are computed side by side
 # Bytes of a line of the cache: a vector that begins with one is read from one, and all others from two. Layers whose
@@ -20,6 +32,8 @@ ROWS = 8  # that are computed side by side
 LINE = 64
 # Of the input, laid out: it stays in the L2 cache beside what it is multiplied with.
 TILE_BYTES = 1 << 20
+# Of samples that are gathered in panels: what is aimed at, what is not exceeded, and the least of a run.
+GATHERED, MOST_GATHERED, SHORT_RUN = 1 << 20, 4 << 20, 96
 # To be divided between threads: of eight, which took 3 % longer on ten layers, a slow core keeps the others waiting.
 PIECES = 12
 # Samples of a piece for which the whole weight is read, where some channels are laid out at a time.
