@@ -164,7 +164,7 @@ from upconv._lower._numpy import _micro
 assert not _micro.IS_WIDE
 rng = numpy.random.default_rng(0)
 for channels in ((3, 13), (70, 66)):  # of which the second are gathered
-    x, weight = rng.standard_normal((2, channels[0], 5, 40)), rng.standard_normal((*channels, 3, 4))
+    x, weight = rng.standard_normal((3, channels[0], 5, 40)), rng.standard_normal((*channels, 3, 4))
     for call in (
         lambda name: upconv.conv_transpose(x, weight, stride=(2, 3), algorithm=name),
         lambda name: upconv.conv(y, weight, stride=(2, 3), algorithm=name),
