@@ -158,45 +158,63 @@ def test_whoever_looks_on_sees_the_op(operands, torch):
     assert direct(x.to("meta"), weight.to("meta"), bias.to("meta")).shape == expected.shape
 
 
-def test_where_auto_takes_it(torch):
-    """As oneDNN is fast in float32 where PyTorch's op of float64 is slow, the two have thresholds of their own."""
-
+@pytest.fixture
+def chosen(torch):
     def algorithm(dtype, x, weight, **words):
         x, weight = torch.empty(x, dtype=dtype, device="meta"), torch.empty(weight, dtype=dtype, device="meta")
         return upconv.explain(x, weight, **words).algorithm
 
+    return algorithm
+
+
+def test_where_auto_takes_it_with_narrow_vectors(torch, chosen, monkeypatch):
+    from upconv._lower._torch import _choice
+
+    monkeypatch.setattr(_choice, "IS_NARROW", True)
+    for dtype in (torch.float32, torch.float16):
+        assert chosen(dtype, (1, 512, 40, 44), (512, 24, 3, 5), stride=(2, 3)) == "overlap_add"
+        assert chosen(dtype, (1, 512, 40, 44), (512, 24, 4, 5), stride=(2, 3)) == "native"
+        assert chosen(dtype, (32, 256, 112), (256, 48, 6), stride=3) == "direct"
+    assert chosen(torch.float64, (1, 512, 40, 44), (512, 24, 4, 5), stride=(2, 3)) == "direct"
+
+
+def test_where_auto_takes_it(torch, chosen, monkeypatch):
+    """As oneDNN is fast in float32 where PyTorch's op of float64 is slow, the two have thresholds of their own."""
+    from upconv._lower._torch import _choice
+
+    monkeypatch.setattr(_choice, "IS_NARROW", False)
     halves, double = (torch.float32, torch.float16, torch.bfloat16), torch.float64
     for dtype in (*halves, double):
-        assert algorithm(dtype, (1, 32, 40, 44), (32, 24, 3, 5), stride=(2, 3)) == "direct"
-        assert algorithm(dtype, (1, 32, 4, 5), (32, 24, 3, 5), stride=(2, 3)) != "direct"
-        assert algorithm(dtype, (1, 512, 40, 44), (512, 24, 3, 5), stride=(2, 3)) == "direct"
-        assert algorithm(dtype, (1, 512, 10, 14), (512, 24, 3, 5), stride=(2, 3)) != "direct"
-        assert algorithm(dtype, (4, 128, 40, 44), (128, 3, 4, 5), stride=(2, 3)) == "overlap_add"
-        assert algorithm(dtype, (32, 256, 112), (256, 48, 6), stride=3) == "direct"
-        assert algorithm(dtype, (16, 128, 28, 56), (128, 8, 4, 3), stride=(3, 1)) == "direct"
+        assert chosen(dtype, (1, 32, 40, 44), (32, 24, 3, 5), stride=(2, 3)) == "direct"
+        assert chosen(dtype, (1, 32, 4, 5), (32, 24, 3, 5), stride=(2, 3)) != "direct"
+        assert chosen(dtype, (1, 512, 40, 44), (512, 24, 3, 5), stride=(2, 3)) == "direct"
+        assert chosen(dtype, (1, 512, 10, 14), (512, 24, 3, 5), stride=(2, 3)) != "direct"
+        assert chosen(dtype, (4, 128, 40, 44), (128, 3, 4, 5), stride=(2, 3)) == "overlap_add"
+        assert chosen(dtype, (32, 256, 112), (256, 48, 6), stride=3) == "direct"
+        assert chosen(dtype, (16, 128, 28, 56), (128, 8, 4, 3), stride=(3, 1)) == "direct"
     for dtype in halves:
-        assert algorithm(dtype, (1, 512, 20, 30), (512, 48, 3, 5), stride=(2, 3)) != "direct"
-        assert algorithm(dtype, (1, 64, 40, 44), (64, 48, 3, 5)) == "native"
-        assert algorithm(dtype, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "native"
-        assert algorithm(dtype, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "native"
-        assert algorithm(dtype, (32, 1024, 28), (1024, 1, 5), stride=2, groups=1024) == "native"
-        assert algorithm(dtype, (1, 21, 64, 60), (21, 1, 4, 5), stride=(2, 3), groups=21) == "native"
-        assert algorithm(dtype, (16, 21, 90, 80), (21, 1, 4, 5), stride=(4, 3), groups=21) == "direct"
-        assert algorithm(dtype, (64, 384, 56), (384, 1, 4), stride=2, groups=2) == "direct"
-        assert algorithm(dtype, (1, 24, 30, 28), (24, 3, 4, 5), stride=(2, 3)) == "direct"
-        assert algorithm(dtype, (19, 24, 8, 7), (24, 3, 4, 5)) == "native"
-        assert algorithm(dtype, (1, 24, 30, 28), (24, 3, 4, 5)) == "direct"
-        assert algorithm(dtype, (64, 12, 7, 10), (12, 8, 3, 4), stride=(2, 1), groups=4) == "direct"
-        assert algorithm(dtype, (1, 48, 8, 7, 9), (48, 16, 4, 16, 5), stride=(2, 2, 1)) == "native"
-        assert algorithm(dtype, (1, 48, 12, 11, 28), (48, 24, 4, 4, 5), stride=(2, 2, 1)) == "direct"
-        assert algorithm(dtype, (1, 48, 12, 11, 28), (48, 16, 4, 4, 5), stride=(2, 2, 1)) == "native"
-        assert algorithm(dtype, (1, 1026, 224), (1026, 1, 1024), stride=256) == "native"
-        assert algorithm(dtype, (1, 1026, 224), (1026, 1, 1024), stride=512) == "overlap_add"
-    assert algorithm(double, (1, 512, 20, 30), (512, 48, 3, 5), stride=(2, 3)) == "direct"
-    assert algorithm(double, (1, 64, 40, 44), (64, 48, 3, 5)) == "direct"
-    assert algorithm(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
-    assert algorithm(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
-    assert algorithm(double, (8, 128, 40, 44), (128, 3, 4, 6), stride=(2, 3)) == "direct"
+        assert chosen(dtype, (1, 512, 20, 30), (512, 48, 3, 5), stride=(2, 3)) != "direct"
+        assert chosen(dtype, (1, 64, 40, 44), (64, 48, 3, 5)) == "native"
+        assert chosen(dtype, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "native"
+        assert chosen(dtype, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "native"
+        assert chosen(dtype, (32, 1024, 28), (1024, 1, 5), stride=2, groups=1024) == "native"
+        assert chosen(dtype, (1, 21, 64, 60), (21, 1, 4, 5), stride=(2, 3), groups=21) == "native"
+        assert chosen(dtype, (16, 21, 90, 80), (21, 1, 4, 5), stride=(4, 3), groups=21) == "direct"
+        assert chosen(dtype, (64, 384, 56), (384, 1, 4), stride=2, groups=2) == "direct"
+        assert chosen(dtype, (1, 24, 30, 28), (24, 3, 4, 5), stride=(2, 3)) == "direct"
+        assert chosen(dtype, (19, 24, 8, 7), (24, 3, 4, 5)) == "native"
+        assert chosen(dtype, (1, 24, 30, 28), (24, 3, 4, 5)) == "direct"
+        assert chosen(dtype, (64, 12, 7, 10), (12, 8, 3, 4), stride=(2, 1), groups=4) == "direct"
+        assert chosen(dtype, (1, 48, 8, 7, 9), (48, 16, 4, 16, 5), stride=(2, 2, 1)) == "native"
+        assert chosen(dtype, (1, 48, 12, 11, 28), (48, 24, 4, 4, 5), stride=(2, 2, 1)) == "direct"
+        assert chosen(dtype, (1, 48, 12, 11, 28), (48, 16, 4, 4, 5), stride=(2, 2, 1)) == "native"
+        assert chosen(dtype, (1, 1026, 224), (1026, 1, 1024), stride=256) == "native"
+        assert chosen(dtype, (1, 1026, 224), (1026, 1, 1024), stride=512) == "overlap_add"
+    assert chosen(double, (1, 512, 20, 30), (512, 48, 3, 5), stride=(2, 3)) == "direct"
+    assert chosen(double, (1, 64, 40, 44), (64, 48, 3, 5)) == "direct"
+    assert chosen(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
+    assert chosen(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
+    assert chosen(double, (8, 128, 40, 44), (128, 3, 4, 6), stride=(2, 3)) == "direct"
 
 
 def test_where_the_ways_back_take_it(torch):

@@ -144,7 +144,12 @@ FAULTS = (
         "_panels",
         ("panels after the first begin anew", NARROW, "if start and not some else 0", "if start else 0"),
         ("the weight of the first panel", NARROW, "(some * ROWS + row) * size", "row * size"),
-        ("the last panel has terms that are none", NARROW, "of_panel, at = min(TERMS, terms - some), 0", "of_panel, at = TERMS, 0"),
+        (
+            "the last panel has terms that are none",
+            NARROW,
+            "of_panel, at = min(TERMS, terms - some), 0",
+            "of_panel, at = TERMS, 0",
+        ),
         ("samples of the first panel", NARROW, "source = samples + at * BYTES", "source = samples"),
     ),
     *of_numpy(

@@ -181,6 +181,18 @@ FAULTS = (
             "if x.dtype != torch.float64:\n        # PyTorch's own op makes",
         ),
         (
+            "narrow vectors sum as many channels",
+            "test_torch_direct.py -k narrow",
+            "return IS_NARROW and dense and",
+            "return False and dense and",
+        ),
+        (
+            "narrow vectors make no columns of many channels",
+            "test_torch_direct.py -k narrow",
+            "2 * prod(plan.kernel) > 5 * prod(plan.stride)",
+            "True",
+        ),
+        (
             "a large result of a depthwise layer is the own op's too",
             WHERE,
             "(plan.groups >= 16 and batch * prod(plan.image_shape) < 2**23)",
