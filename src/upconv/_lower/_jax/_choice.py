@@ -71,8 +71,8 @@ def _is_for_phases(plan: Plan, batch: int, itemsize: int) -> bool:
     made = outs * prod(plan.stride)  # by all taps of one sample, but for overlaps
     if count_blocks(plan, batch, max(4, itemsize)) > 1 and (outs >= 8 or made >= 32):
         # 53 ms against 27 for 128 channels to 512, eight images of 32 x 28, 2 x 2 at a stride of 1 x 2. Of many
-        # channels XLA's own op is as fast, but takes twice the memory and is at times slower: 58 to 112 ms for 512 to 512, two
-        # images of 32 x 32, 3 x 3 two apart, where these take 66 to 82.
+        # channels XLA's own op is as fast, but takes twice the memory and is at times slower: 58 to 112 ms where these
+        # take 66 to 82, for 512 to 512, two images of 32 x 32, 3 x 3 two apart.
         return True
     if ins <= 48:  # 25 ms against 3 for 4 channels to 32, 64 images of 56 x 7, 3 x 3 at a stride of 3 x 1
         return made >= 24 and made > 2 * ins and columns >= 100_000
