@@ -203,6 +203,8 @@ def test_where_auto_takes_it(torch, chosen, monkeypatch):
         assert chosen(dtype, (64, 384, 56), (384, 1, 4), stride=2, groups=2) == "direct"
         assert chosen(dtype, (1, 24, 30, 28), (24, 3, 4, 5), stride=(2, 3)) == "direct"
         assert chosen(dtype, (19, 24, 8, 7), (24, 3, 4, 5)) == "native"
+        assert chosen(dtype, (1, 24, 8, 7, 9), (24, 12, 4, 16, 3), stride=2) == "native"
+        assert chosen(dtype, (1, 24, 18, 17, 19), (24, 12, 4, 16, 3), stride=2) == "direct"
         assert chosen(dtype, (1, 24, 30, 28), (24, 3, 4, 5)) == "direct"
         assert chosen(dtype, (64, 12, 7, 10), (12, 8, 3, 4), stride=(2, 1), groups=4) == "direct"
         assert chosen(dtype, (1, 48, 8, 7, 9), (48, 16, 4, 16, 5), stride=(2, 2, 1)) == "native"

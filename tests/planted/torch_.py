@@ -12,6 +12,8 @@ TILES = "test_torch_overlap_add.py -k 'many_tiles or side_by_side'"
 LAYERS = "test_torch_overlap_add.py -k 'derivatives or looks_on'"
 WHERE = "test_torch_direct.py -k where_auto"
 BACKWARDS = "test_torch_direct.py -k where_the_ways_back"
+HALVES = "test_torch_halves.py -k 'come_to_the_whole'"
+WIDE = "test_torch_halves.py -k 'wide_at_once'"
 SUBSET = "test_torch.py -k 'subset and overlap_add'"
 
 
@@ -25,9 +27,12 @@ FAULTS = (
         (
             "float16 added in float16 by the op",
             "test_values.py -k 'halves and native'",
-            'if dtype in WIDENED and x.device.type == "cpu":',
-            "if dtype is torch.bfloat16:",
+            "array.dtype in WIDENED and array.is_cpu",
+            "array.dtype is torch.bfloat16 and array.is_cpu",
         ),
+        ("all images of halves are wide at once", WIDE, "return images_at_a_time(plan, batch)", "return batch"),
+        ("parts of a batch are not added up", HALVES, "dweight.add_(of_all)", "of_all"),
+        ("a part has no image", "test_torch_halves.py -k one_image", "-(-batch // parts)", "batch // parts"),
         (
             "an empty image is given to the op",
             "test_values.py -k 'named and no-'",
@@ -273,6 +278,9 @@ FAULTS = (
     ),
     *_faults(
         "direct",
+        ("all images of halves are wide in the compiled loops", WIDE, "images_at_a_time(plan, len(first)) <", "0 >"),
+        ("parts of a batch are not added up by the compiled loops", HALVES, "total += wide", "total = wide"),
+        ("a part is left in the buffer", HALVES, "place.copy_(wide[: len(images)])", "place.copy_(wide[: 1])"),
         (
             "the compiled loops change the memory format",
             "test_torch_direct.py -k format",

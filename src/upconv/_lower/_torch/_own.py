@@ -2,27 +2,42 @@
 
 They take one padding for both sides and an output_padding below max(stride, dilation). Any other crop is made of the
 uncropped result, grown and then cropped. On a CPU they add float16 and bfloat16 in their own precision, and round at
-each tap: these go through float32, which is faster there too. They know no integers but int64, no more than three
-spatial axes and no empty ones. Where the convolution, or the weight's gradient, overhangs the image, they multiply by
-zeros, and an inf there reaches every border as a NaN.
+each tap: these go through float32, some images at a time, which is faster there too. They know no integers but int64,
+no more than three spatial axes and no empty ones. Where the convolution, or the weight's gradient, overhangs the image,
+they multiply by zeros, and an inf there reaches every border as a NaN.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
+from math import prod
 from typing import Any
 
 import torch
 
 from upconv._plan import Plan
 
-__all__ = ["WIDENED", "conv", "conv_transpose", "conv_weight", "derivatives", "refusal", "refusal_conv_weight"]
+__all__ = [
+    "WIDENED",
+    "conv",
+    "conv_transpose",
+    "conv_weight",
+    "derivatives",
+    "images_at_a_time",
+    "refusal",
+    "refusal_conv_weight",
+]
 
 OPS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 CONVS = (torch.conv1d, torch.conv2d, torch.conv3d)
 LARGEST = 2**31 - 1
 WIDENED = {torch.float16, torch.bfloat16}
 AS_THEY_ARE = {torch.float32, torch.float64}
+# Bytes of images that are float32 at a time. 32 channels of eight images of 128 x 128 to 16, each sample to 2 x 2, take
+# 12, 13, 14 and 15 ms in parts of 4, 8, 16 and 32 MiB, and 39 in one, for which the system has to clear new pages; 256
+# to 128 of 16 x 16 by 4 x 4 at 2 x 2 take 46, 45, 44, 43 and 43 (float16, 2 cores).
+PART = 2**23
 FLOATING = {torch.complex64, torch.complex128} | AS_THEY_ARE | WIDENED
 
 
@@ -49,58 +64,93 @@ def refusal_conv_weight(plan: Plan, x: Any) -> str:
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
-    dtype, said = x.dtype, plan.symmetric
-    # The op that those for one, two and three axes call, after a microsecond; it has no complex kernel.
-    op, stride, dilation = torch.convolution, plan.stride, plan.dilation
-    if dtype in AS_THEY_ARE and not said.remains and not plan.channels_last:
-        # Most calls, and the small ones, of which each line of Python is a part that one can measure.
-        return op(x, weight, bias, stride, said.padding, dilation, True, said.output_padding, plan.groups)
-    if dtype in WIDENED and x.device.type == "cpu":
-        x, weight, bias = x.float(), weight.float(), bias if bias is None else bias.float()
-    if plan.channels_last:
-        x = _first(plan, x)
-    inside = None if said.remains else bias  # where the result grows, the bias is for what is appended too
-    if dtype.is_complex:
-        op = OPS[plan.rank - 1]
-        y = op(x, weight, inside, stride, said.padding, said.output_padding, plan.groups, dilation)
-    else:
-        y = op(x, weight, inside, stride, said.padding, dilation, True, said.output_padding, plan.groups)
-    if said.remains:
-        y = _grow_and_crop(plan, y)
-        # Either way the result is packed, in its memory format: a crop alone is a view that keeps all of `y` alive.
-        y = y.clone() if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
-    if y.dtype is not dtype:
-        y = y.to(dtype)
-    return _last(plan, y) if plan.channels_last else y
+    if x.dtype in AS_THEY_ARE and not plan.symmetric.remains and not plan.channels_last:
+        # Most calls, and the small ones, of which each line of Python is a part that one can measure. The op is the one
+        # that those for one, two and three axes call, after a microsecond; it has no complex kernel.
+        said = plan.symmetric
+        return torch.convolution(
+            x, weight, bias, plan.stride, said.padding, plan.dilation, True, said.output_padding, plan.groups
+        )
+    return _image(_conv_transpose, plan, x, weight, bias)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Call the op on the image as it was before anything was grown and cropped."""
-    dtype = y.dtype
-    y, weight, bias = _first(plan, _wide(y)), _wide(weight), bias if bias is None else _wide(bias)
-    said = plan.symmetric
-    x = CONVS[plan.rank - 1](
-        _ungrow_and_uncrop(plan, y), weight, bias, plan.stride, said.padding, plan.dilation, plan.groups
-    )
-    if any(op >= s for op, s in zip(said.output_padding, plan.stride, strict=True)):
-        x = x[(..., *map(slice, plan.size))].clone()  # windows that fit behind the last one of the plan
-    return _last(plan, x.to(dtype))
+    return _image(_conv, plan, y, weight, bias)
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Compute the weight's gradient alone."""
     # For its shape alone, but not expanded: the op makes that contiguous (stylegan-32 in float64: 58 MiB, so 40).
-    shape = x.new_empty(plan.weight_shape)
+    shape = x.new_empty(plan.weight_shape, dtype=torch.float32 if _widens(x) else x.dtype)
     return derivatives(plan, x, shape, y, False, True)[1]
 
 
 def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
     """Ask the backward of the transposed op for the gradients by x and by the weight: it is differentiable in turn."""
-    dtype, said = x.dtype, plan.symmetric
+    weight, most = _wide(weight), _at_a_time(plan, x)
+    if most >= x.shape[0]:
+        return _narrow(x, *_derivatives(plan, x, weight, y, by_x, by_weight))
+    dx: list[Any] = []
+    dweight: Any = None
+    for images in zip(x.split(most), y.split(most), strict=True):
+        of_some, of_all = _derivatives(plan, images[0], weight, images[1], by_x, by_weight)
+        dx.extend(_narrow(x, of_some))
+        dweight = of_all if dweight is None else dweight.add_(of_all)
+    return torch.cat(dx) if by_x else None, *_narrow(x, dweight)
+
+
+def images_at_a_time(plan: Plan, batch: int) -> int:
+    """How many images of halves are float32 at a time: parts of one length, but for the last."""
+    parts = -(-batch * 4 * (prod(plan.sample_shape) + prod(plan.image_shape)) // PART)
+    return batch if parts < 2 else -(-batch // parts)
+
+
+def _at_a_time(plan: Plan, image: Any) -> Any:
+    """The same for images that need not be halves; where a compiler does not know the batch, all."""
+    batch = image.shape[0]
+    if not _widens(image) or type(batch) is not int or torch.compiler.is_compiling():
+        return batch
+    return images_at_a_time(plan, batch)
+
+
+def _image(call: Callable[..., Any], plan: Plan, image: Any, weight: Any, bias: Any) -> Any:
+    """Call with all images, or with parts of halves, and join what is made."""
+    weight, bias, most = _wide(weight), None if bias is None else _wide(bias), _at_a_time(plan, image)
+    if most >= image.shape[0]:
+        return call(plan, _wide(image), weight, bias).type_as(image)
+    return torch.cat([call(plan, part.float(), weight, bias).type_as(image) for part in image.split(most)])
+
+
+def _conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
+    said, x = plan.symmetric, _first(plan, x)
+    inside = None if said.remains else bias  # where the result grows, the bias is for what is appended too
+    stride, dilation, padding, more = plan.stride, plan.dilation, said.padding, said.output_padding
+    if x.dtype.is_complex:
+        y = OPS[plan.rank - 1](x, weight, inside, stride, padding, more, plan.groups, dilation)
+    else:
+        y = torch.convolution(x, weight, inside, stride, padding, dilation, True, more, plan.groups)
+    if said.remains:
+        y = _grow_and_crop(plan, y)
+        # Either way the result is packed, in its memory format: a crop alone is a view that keeps all of `y` alive.
+        y = y.clone() if bias is None else y + bias.reshape(-1, *(1,) * plan.rank)
+    return _last(plan, y)
+
+
+def _conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
+    said, y = plan.symmetric, _ungrow_and_uncrop(plan, _first(plan, y))
+    x = CONVS[plan.rank - 1](y, weight, bias, plan.stride, said.padding, plan.dilation, plan.groups)
+    if any(op >= s for op, s in zip(said.output_padding, plan.stride, strict=True)):
+        x = x[(..., *map(slice, plan.size))].clone()  # windows that fit behind the last one of the plan
+    return _last(plan, x)
+
+
+def _derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
+    said = plan.symmetric
     dx, dweight, _ = torch.ops.aten.convolution_backward(
         _ungrow_and_uncrop(plan, _first(plan, _wide(y))),
         _first(plan, _wide(x)),
-        _wide(weight),
+        weight,
         None,
         plan.stride,
         said.padding,
@@ -110,7 +160,7 @@ def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: A
         plan.groups,
         (by_x, by_weight, False),
     )
-    return _last(plan, dx.to(dtype)) if by_x else None, dweight.to(dtype) if by_weight else None
+    return _last(plan, dx) if by_x else None, dweight
 
 
 def _first(plan: Plan, image: Any) -> Any:
@@ -123,7 +173,16 @@ def _last(plan: Plan, image: Any) -> Any:
 
 
 def _wide(array: Any) -> Any:
-    return array.float() if array.dtype in WIDENED and array.device.type == "cpu" else array
+    return array.float() if _widens(array) else array
+
+
+def _narrow(like: Any, *arrays: Any) -> tuple[Any, ...]:
+    """Round to the dtype of another, in half of the time that `to` takes to be called."""
+    return tuple([array if array is None else array.type_as(like) for array in arrays])
+
+
+def _widens(array: Any) -> bool:
+    return array.dtype in WIDENED and array.is_cpu
 
 
 def _ungrow_and_uncrop(plan: Plan, y: Any) -> Any:

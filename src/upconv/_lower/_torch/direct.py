@@ -18,7 +18,7 @@ from upconv._lower._torch._choice import slow_direct, slow_direct_conv, slow_dir
 from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_channels_last, is_watched
 from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._openmp import is_here, side_by_side
-from upconv._lower._torch._own import WIDENED
+from upconv._lower._torch._own import WIDENED, images_at_a_time
 from upconv._lower._torch._own import conv as own_conv
 from upconv._lower._torch._own import conv_transpose as own_conv_transpose
 from upconv._lower._torch._own import conv_weight as own_conv_weight
@@ -85,11 +85,14 @@ def reason(plan: Plan) -> str:
 
 
 def workspace(plan: Plan, batch: int, itemsize: int) -> int:
-    """What NumPy's takes; of halves all operands and the result in float32 too."""
+    """What NumPy's takes; of halves the weight and some images of both sides in float32 too."""
     from upconv._lower._numpy.direct import workspace as of_numpy
 
-    numbers = batch * (prod(plan.sample_shape) + prod(plan.image_shape)) + prod(plan.weight_shape)
-    return of_numpy(plan, batch, max(4, itemsize)) + (4 * numbers if itemsize < 4 else 0)
+    if itemsize >= 4:
+        return of_numpy(plan, batch, itemsize)
+    images = images_at_a_time(plan, batch)
+    numbers = images * (prod(plan.sample_shape) + prod(plan.image_shape)) + prod(plan.weight_shape)
+    return of_numpy(plan, images, 4) + 4 * numbers
 
 
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -155,12 +158,40 @@ def _fill_conv_weight(plan: Plan, x: Any, y: Any, _: None) -> Any:
 
 def _computed(fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | None, *operands: Any) -> Any:
     """Make the result, images of a shape or a weight, and fill it; halves are added in float32."""
-    first = operands[0]
+    arrays: list[Any] = [None if a is None else a.detach().resolve_neg() for a in operands]
+    first = arrays[0]
+    if first.dtype in WIDENED and images_at_a_time(plan, len(first)) < len(first):
+        return _computed_in_parts(fill, plan, image, *arrays)
     work = torch.float32 if first.dtype in WIDENED else first.dtype
     result = first.new_empty((len(first), *image) if image else plan.weight_shape, dtype=work)
-    arrays = [None if a is None else a.detach().resolve_neg().to(work).numpy() for a in operands]
-    fill(plan, *arrays, result.numpy(), _team())
+    _call(fill, plan, *arrays, result)
     return result.to(first.dtype)
+
+
+def _computed_in_parts(
+    fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | None, first: Any, *others: Any
+) -> Any:
+    """The same of halves, of which some images are float32 at a time; what is made of them shares one buffer."""
+    most = images_at_a_time(plan, len(first))
+    wide = first.new_empty((most, *image) if image else plan.weight_shape, dtype=torch.float32)
+    if image:
+        result = first.new_empty((len(first), *image))
+        others = tuple([None if a is None else a.float() for a in others])
+        for images, place in zip(first.split(most), result.split(most), strict=True):
+            _call(fill, plan, images, *others, wide[: len(images)])
+            place.copy_(wide[: len(images)])
+        return result
+    total = torch.zeros_like(wide)
+    for x, y in zip(first.split(most), others[0].split(most), strict=True):
+        _call(fill, plan, x, y, wide)
+        total += wide
+    return total.to(first.dtype)
+
+
+def _call(fill: Callable[..., None], plan: Plan, *tensors: Any) -> None:
+    """Fill the last of them, with its precision."""
+    work = tensors[-1].dtype
+    fill(plan, *[None if a is None else a.to(work).numpy() for a in tensors], _team())
 
 
 def _own_conv_weight(plan: Plan, x: Any, y: Any, _: None) -> Any:
