@@ -63,6 +63,47 @@ def test_two_threads_with_a_weight_each(small_tiles, plain, case, monkeypatch):
     test_adjoint.check(test_adjoint.both(plain, case, "overlap_add", "float64"), case)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_threads_that_divide_the_channels(small_tiles, plain, groups, monkeypatch):
+    """As where the weight is large and the positions are few: no thread has a weight of its own."""
+    from upconv._lower._numpy import _columns
+
+    divided = []
+
+    def watched(tiles, channels, weight, ins=slice(None)):
+        divided.append((ins.start, ins.stop))
+        original(tiles, channels, weight, ins)
+
+    original = _columns._conv_weight_tiles
+    monkeypatch.setattr(_columns, "_conv_weight_tiles", watched)
+    monkeypatch.setattr(_columns, "LARGE", 0)
+    monkeypatch.setattr(_columns, "cores", lambda: 13)
+    generator = np.random.default_rng(3)
+    x, y = generator.random((1, 17 * groups, 2, 4)), generator.random((1, 2 * groups, 7, 10))
+    words = {"kernel_size": (5, 4), "stride": (2, 3), "padding": (0, (1, 2)), "groups": groups}
+    found, expected = (
+        test_adjoint.upconv.conv_weight(plain.make(x), plain.make(y), **words, algorithm=a)
+        for a in ("overlap_add", "generic")
+    )
+    np.testing.assert_allclose(plain.back(found), plain.back(expected), rtol=1e-12)
+    assert sorted(divided) == [(c, min(c + 2, 17)) for c in range(0, 17, 2)]
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_is_found_in_every_block(small_tiles, bad):
+    from upconv._lower._numpy._operands import BLOCK, is_finite
+
+    for shape in ((3,), (2, BLOCK // 2), (BLOCK + 1,), (3, BLOCK - 1)):
+        for at in (0, -1):
+            array = np.full(shape, 3e38, "float32")
+            assert is_finite(array)
+            assert is_finite(array[..., ::2])
+            array.flat[at] = bad
+            assert not is_finite(array)
+            assert not is_finite(array.T)
+    assert is_finite(np.empty((0, 3)))
+
+
 def test_halves_are_added_wide_over_many_tiles(small_tiles, plain):
     """Beside a sum of 4096 float16 knows no quarter, which is what a row adds here: 32 in all."""
     x, y = np.full((2, 1, 64, 64), 1 / 256, "float16"), np.ones((2, 1, 64, 64), "float16")

@@ -57,8 +57,14 @@ FAULTS = (
         (
             "the first number says whether all are finite",
             f"test_adjoint.py {NOT_FINITE}",
-            "bool(np.isfinite(np.vdot(line, line))) or bool(np.isfinite(array).all())",
-            "bool(np.isfinite(line[:1]).all())",
+            "np.isfinite(line[n : n + BLOCK])",
+            "np.isfinite(line[n : n + 1])",
+        ),
+        (
+            "the first block says whether all are finite",
+            "test_tiles.py -k every_block",
+            "range(0, line.size, BLOCK)",
+            "range(1)",
         ),
         (
             "groups change places with their channels",
@@ -153,6 +159,18 @@ FAULTS = (
         ),
         ("no bias for what takes nothing", BACK, "x[...] = 0 if bias is None else np", "x[...] = 0 if True else np"),
         ("what was cropped is what the last tile left", BACK, "        window[...] = 0\n", ""),
+        (
+            "a thread's channels go to the first",
+            "test_tiles.py -k divide",
+            "weight[tile.groups, ins, some]",
+            "weight[tile.groups, : x.shape[1], some]",
+        ),
+        (
+            "no thread divides the channels",
+            "test_tiles.py -k divide",
+            "elif of.weight.nbytes >= LARGE",
+            "elif of.weight.nbytes < LARGE",
+        ),
         ("a half of the tiles is lost", "test_tiles.py -k two_threads", "            of.weight[...] += other\n", ""),
         (
             "an infinite weight is multiplied by zeros",

@@ -30,6 +30,11 @@ from upconv._plan import Plan
 __all__ = ["conv", "conv_weight"]
 
 
+# Bytes of a weight, which is not made once more for the other thread where the input has fewer positions than channels:
+# threads divide these, and each gathers all columns, 6.2 ms in place of 10.0 (istft in float64, 2 cores).
+LARGE = 2**22
+
+
 class _Tile(NamedTuple):
     """Rows ``p`` to ``p + rows`` of some images and groups."""
 
@@ -67,17 +72,22 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     of = grouped(plan, x, weight, None, y)
     if of.x.size and of.out.size:
         tiles = list(_tiles(of))
-        outs, step = of.weight.shape[2], tiles[0].schedule.tile.channels
+        (ins, outs), step = of.weight.shape[1:3], tiles[0].schedule.tile.channels
         channels = [slice(c, min(c + step, outs)) for c in range(0, outs, step)]
         groups = {tile.groups.start: tile.groups for tile in tiles}
         if len(channels) * len(groups) >= cores():
             by_group = ([t for t in tiles if t.groups == ours] for ours in groups.values())
             tasks = [partial(_conv_weight_tiles, some, [c], of.weight) for some in by_group for c in channels]
             side_by_side(tasks, wake=of.is_much())
+        elif of.weight.nbytes >= LARGE and ins > of.x.size // (ins * plan.groups):
+            n = -(-ins // cores())
+            shares = [slice(c, min(c + n, ins)) for c in range(0, ins, n)]
+            tasks = [partial(_conv_weight_tiles, tiles, channels, of.weight, some) for some in shares]
+            side_by_side(tasks, wake=of.is_much())
         else:
             other = np.zeros_like(of.weight)
-            shares = enumerate((of.weight, other))
-            tasks = [partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in shares]
+            totals = enumerate((of.weight, other))
+            tasks = [partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in totals]
             side_by_side(tasks, wake=of.is_much())
             of.weight[...] += other
     return weight.astype(x.dtype, copy=False)
@@ -120,14 +130,15 @@ def _conv_tile(tile: _Tile, fill: Any) -> None:
     target[...] = total.reshape(target.shape)
 
 
-def _conv_weight_tiles(tiles: list[_Tile], channels: list[slice], weight: Any) -> None:
+def _conv_weight_tiles(tiles: list[_Tile], channels: list[slice], weight: Any, ins: slice = ALL) -> None:
     for tile in tiles:
-        x = tile.x().astype(weight.dtype, copy=False)
+        x = tile.x()[:, ins].astype(weight.dtype, copy=False)
         x = x.reshape(*x.shape[:2], -1)
         for some in channels:
-            total = weight[tile.groups, :, some]
-            found = x @ _columns(tile, some).swapaxes(1, 2)
-            total += found.reshape(total.shape)
+            total = weight[tile.groups, ins, some]
+            columns = _columns(tile, some).swapaxes(1, 2)
+            found = buffer("product", (*x.shape[:2], columns.shape[2]), weight.dtype)
+            total += np.matmul(x, columns, out=found).reshape(total.shape)
 
 
 def _columns(tile: _Tile, channels: slice) -> Any:

