@@ -117,6 +117,18 @@ def test_derivatives_of_parts(torch, operands, verbs):
         torch.testing.assert_close(ours, exact, rtol=2e-3, atol=2e-3 * float(exact.abs().max()))
 
 
+def test_derivatives_of_the_weights_parts(torch, operands, verbs):
+    """Parts are added up in place, which autograd has to know of."""
+    (call, which), found = verbs["conv_weight"], []
+    for how in (call, partial(call, algorithm="generic")):
+        leaves = [operands[n].clone() for n in which]
+        leaves = [(a if how is call else a.double()).requires_grad_() for a in leaves]
+        weight = how(*leaves)
+        found.append([a.double() for a in torch.autograd.grad((weight * weight.detach()).sum() / 4096, leaves)])
+    for ours, exact in zip(*found, strict=True):
+        torch.testing.assert_close(ours, exact, rtol=4e-3, atol=4e-3 * float(exact.abs().max()))
+
+
 def test_whoever_looks_on(torch, operands, verbs):
     x, weight, bias, _ = operands
     call = verbs["conv_transpose"][0]
