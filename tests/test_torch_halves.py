@@ -40,9 +40,9 @@ def verbs(request):
     }
 
 
-def check(torch, found, call, taken, **words):
+def check(torch, found, call, taken):
     expected = call(*(array.double() for array in taken), algorithm="generic")
-    torch.testing.assert_close(found.double(), expected, rtol=torch.finfo(found.dtype).eps, atol=3e-4, **words)
+    torch.testing.assert_close(found.double(), expected, rtol=torch.finfo(found.dtype).eps, atol=3e-4)
 
 
 @pytest.mark.value
@@ -58,12 +58,8 @@ def test_parts_come_to_the_whole(torch, operands, verbs, verb):
     found = call(*formatted)
     check(torch, found, call, taken)
     assert verb == "conv_weight" or found.is_contiguous(memory_format=torch.channels_last)
-    check(
-        torch,
-        call(*[array[:1] if array.shape[0] == 5 else array for array in taken]),
-        call,
-        [array[:1] if array.shape[0] == 5 else array for array in taken],
-    )
+    one = [array[:1] if len(array) == len(operands[0]) else array for array in taken]
+    check(torch, call(*one), call, one)
 
 
 @pytest.mark.parametrize("verb", ["conv_transpose", "conv", "conv_weight"])
@@ -84,7 +80,6 @@ def test_few_images_are_wide_at_once(torch, operands, verbs, verb):
     with Watch():
         call(*(operands[n] for n in which))
     assert max(made) <= LARGEST
-    assert min(made) > 0
 
 
 def test_a_part_is_one_image_at_least(monkeypatch):

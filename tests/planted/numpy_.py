@@ -171,7 +171,12 @@ FAULTS = (
             "elif of.weight.nbytes >= LARGE",
             "elif of.weight.nbytes < LARGE",
         ),
-        ("a half of the tiles is lost", "test_tiles.py -k two_threads", "            of.weight[...] += other\n", ""),
+        (
+            "a half of the tiles is lost",
+            "test_tiles.py -k two_threads",
+            "            of.weight[...] += other\n",
+            "            pass\n",
+        ),
         (
             "an infinite weight is multiplied by zeros",
             f"test_adjoint.py {NOT_FINITE}",

@@ -30,7 +30,7 @@ FAULTS = (
             "array.dtype in WIDENED and array.is_cpu",
             "array.dtype is torch.bfloat16 and array.is_cpu",
         ),
-        ("all images of halves are wide at once", WIDE, "return images_at_a_time(plan, batch)", "return batch"),
+        ("all images of halves are wide at once", WIDE, "else images_at_a_time(plan, batch)", "else batch"),
         ("parts of a batch are not added up", HALVES, "dweight.add_(of_all)", "of_all"),
         ("a part has no image", "test_torch_halves.py -k one_image", "-(-batch // parts)", "batch // parts"),
         (
@@ -278,7 +278,7 @@ FAULTS = (
     ),
     *_faults(
         "direct",
-        ("all images of halves are wide in the compiled loops", WIDE, "images_at_a_time(plan, len(first)) <", "0 >"),
+        ("all images of halves are wide in the compiled loops", WIDE, "images_at_a_time(plan, len(first))) <", "0) >"),
         ("parts of a batch are not added up by the compiled loops", HALVES, "total += wide", "total = wide"),
         ("a part is left in the buffer", HALVES, "place.copy_(wide[: len(images)])", "place.copy_(wide[: 1])"),
         (

@@ -65,7 +65,10 @@ def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
-    """Add all tiles to the weight: each thread to channels of its own, or to a weight of its own where they are few."""
+    """Add all tiles to the weight: each thread to channels of its own, of the output or, where few, of the input.
+
+    But to a weight of its own where that costs less than to gather all columns in each thread.
+    """
     if not is_finite(x):
         return conv_weight_by_tap(plan, x, y)
     weight = np.zeros(plan.weight_shape, work_dtype(x.dtype))
@@ -75,20 +78,20 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         (ins, outs), step = of.weight.shape[1:3], tiles[0].schedule.tile.channels
         channels = [slice(c, min(c + step, outs)) for c in range(0, outs, step)]
         groups = {tile.groups.start: tile.groups for tile in tiles}
+        other: Any = None
         if len(channels) * len(groups) >= cores():
             by_group = ([t for t in tiles if t.groups == ours] for ours in groups.values())
             tasks = [partial(_conv_weight_tiles, some, [c], of.weight) for some in by_group for c in channels]
-            side_by_side(tasks, wake=of.is_much())
-        elif of.weight.nbytes >= LARGE and ins > of.x.size // (ins * plan.groups):
+        elif of.weight.nbytes >= LARGE and ins > len(x) * prod(of.plan.size):
             n = -(-ins // cores())
             shares = [slice(c, min(c + n, ins)) for c in range(0, ins, n)]
             tasks = [partial(_conv_weight_tiles, tiles, channels, of.weight, some) for some in shares]
-            side_by_side(tasks, wake=of.is_much())
         else:
             other = np.zeros_like(of.weight)
             totals = enumerate((of.weight, other))
             tasks = [partial(_conv_weight_tiles, tiles[n::2], channels, total) for n, total in totals]
-            side_by_side(tasks, wake=of.is_much())
+        side_by_side(tasks, wake=of.is_much())
+        if other is not None:
             of.weight[...] += other
     return weight.astype(x.dtype, copy=False)
 

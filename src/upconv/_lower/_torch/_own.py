@@ -88,7 +88,9 @@ def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
 
 def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
     """Ask the backward of the transposed op for the gradients by x and by the weight: it is differentiable in turn."""
-    weight, most = _wide(weight), _at_a_time(plan, x)
+    if not _widens(x):
+        return _derivatives(plan, x, weight, y, by_x, by_weight)
+    weight, most = weight.float(), _at_a_time(plan, x.shape[0])
     if most >= x.shape[0]:
         return _narrow(x, *_derivatives(plan, x, weight, y, by_x, by_weight))
     dx: list[Any] = []
@@ -96,7 +98,7 @@ def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: A
     for images in zip(x.split(most), y.split(most), strict=True):
         of_some, of_all = _derivatives(plan, images[0], weight, images[1], by_x, by_weight)
         dx.extend(_narrow(x, of_some))
-        dweight = of_all if dweight is None else dweight.add_(of_all)
+        dweight = of_all if dweight is None else dweight.add_(of_all)  # in place: the op made both anew
     return torch.cat(dx) if by_x else None, *_narrow(x, dweight)
 
 
@@ -106,19 +108,18 @@ def images_at_a_time(plan: Plan, batch: int) -> int:
     return batch if parts < 2 else -(-batch // parts)
 
 
-def _at_a_time(plan: Plan, image: Any) -> Any:
-    """The same for images that need not be halves; where a compiler does not know the batch, all."""
-    batch = image.shape[0]
-    if not _widens(image) or type(batch) is not int or torch.compiler.is_compiling():
-        return batch
-    return images_at_a_time(plan, batch)
+def _at_a_time(plan: Plan, batch: Any) -> Any:
+    """The same; where a compiler looks on and may not know the batch, all."""
+    return batch if torch.compiler.is_compiling() or type(batch) is not int else images_at_a_time(plan, batch)
 
 
 def _image(call: Callable[..., Any], plan: Plan, image: Any, weight: Any, bias: Any) -> Any:
     """Call with all images, or with parts of halves, and join what is made."""
-    weight, bias, most = _wide(weight), None if bias is None else _wide(bias), _at_a_time(plan, image)
+    if not _widens(image):
+        return call(plan, image, weight, bias)
+    weight, bias, most = weight.float(), None if bias is None else bias.float(), _at_a_time(plan, image.shape[0])
     if most >= image.shape[0]:
-        return call(plan, _wide(image), weight, bias).type_as(image)
+        return call(plan, image.float(), weight, bias).type_as(image)
     return torch.cat([call(plan, part.float(), weight, bias).type_as(image) for part in image.split(most)])
 
 

@@ -160,8 +160,8 @@ def _computed(fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | No
     """Make the result, images of a shape or a weight, and fill it; halves are added in float32."""
     arrays: list[Any] = [None if a is None else a.detach().resolve_neg() for a in operands]
     first = arrays[0]
-    if first.dtype in WIDENED and images_at_a_time(plan, len(first)) < len(first):
-        return _computed_in_parts(fill, plan, image, *arrays)
+    if first.dtype in WIDENED and (most := images_at_a_time(plan, len(first))) < len(first):
+        return _computed_in_parts(fill, plan, image, most, *arrays)
     work = torch.float32 if first.dtype in WIDENED else first.dtype
     result = first.new_empty((len(first), *image) if image else plan.weight_shape, dtype=work)
     _call(fill, plan, *arrays, result)
@@ -169,10 +169,9 @@ def _computed(fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | No
 
 
 def _computed_in_parts(
-    fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | None, first: Any, *others: Any
+    fill: Callable[..., None], plan: Plan, image: tuple[int, ...] | None, most: int, first: Any, *others: Any
 ) -> Any:
     """The same of halves, of which some images are float32 at a time; what is made of them shares one buffer."""
-    most = images_at_a_time(plan, len(first))
     wide = first.new_empty((most, *image) if image else plan.weight_shape, dtype=torch.float32)
     if image:
         result = first.new_empty((len(first), *image))
