@@ -46,7 +46,7 @@ ARROWS = {
     "_dispatch": {"_arguments", "_calls", "_geometry", "_libraries", "_operands", "_plan", "_route"},
     "_calls": {"_libraries", "_operands", "_plan"},
     "_route": {"_libraries", "_plan"},
-    "_operands": {"_libraries", "_route"},
+    "_operands": {"_libraries", "_lower", "_route"},
     "_geometry": {"_arguments", "_padding", "_plan"},
     "_padding": {"_arguments"},
     "_arguments": set(),

@@ -9,7 +9,7 @@ from upconv._arguments import exact
 from upconv._calls import keep, recall
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import Library, remember, remembers
-from upconv._operands import autocast, autocasts, common_library, no_autocast, of_base_class, refuse_algorithm
+from upconv._operands import autocast, autocasts, common_library, no_autocast, of_base_class, refuse_algorithm, untraced
 from upconv._plan import Plan
 from upconv._route import Route, route
 
@@ -37,7 +37,10 @@ def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
     """Return the plan of a geometry: a known one costs a look into a dictionary."""
     if not remembers():
         return make(*map(_constant, key[1:]))
-    plan = _PLANS.get(key)
+    try:
+        plan = _PLANS.get(key)
+    except TypeError:  # a symbolic size
+        return _known(make, _constant(key))
     if plan is None:
         plan = make(*key[1:])
         remember(_PLANS, key, plan)
@@ -45,10 +48,13 @@ def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
 
 
 def _constant(value: Any) -> Any:
-    """Ints that `torch.compile` takes for unknowns, as it may any, made constants of the graph: all but the batch."""
+    """Sizes that a compiler takes for unknowns, made constants of the graph: all but the batch.
+
+    To `torch.compile` these are ints, as any may be; to another tracer objects that have no hash.
+    """
     if type(value) is tuple:
         return tuple([_constant(item) for item in value])
-    return operator.index(value) if type(value) is int else value
+    return operator.index(value) if type(value) is int or hasattr(value, "__index__") else value
 
 
 def plan_for(
@@ -125,6 +131,21 @@ def resolve(
     return library, plan, batched, _route("conv_transpose", library, algorithm, plan, x)
 
 
+def _resolve_conv(
+    rank: int | None, x: Any, weight: Any, bias: Any, algorithm: Any, *geometry: Any
+) -> tuple[Library, Plan, bool, Route]:
+    library = common_library(x, ("weight", weight), ("bias", bias))
+    bias_shape = None if bias is None else tuple(bias.shape)
+    plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
+    return library, plan, batched, _route("conv", library, algorithm, plan, x)
+
+
+def _resolve_conv_weight(x: Any, y: Any, algorithm: Any, *geometry: Any) -> tuple[Library, Plan, bool, Route]:
+    library = common_library(x, ("y", y))
+    plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
+    return library, plan, batched, _route("conv_weight", library, algorithm, plan, x)
+
+
 def _left_as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
     """What tf.autograph.experimental.do_not_convert leaves on a function, here without importing TensorFlow.
 
@@ -146,7 +167,7 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, *words:
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, *words)
-    library, plan, batched, way = resolve(rank, x, weight, bias, *words)
+    library, plan, batched, way = untraced(resolve, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
     x, weight, bias = of_base_class(library, x, weight, bias)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
@@ -162,11 +183,7 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, *words: Any) -> A
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv(rank, *arrays, *words)
-    library = common_library(x, ("weight", weight), ("bias", bias))
-    bias_shape = None if bias is None else tuple(bias.shape)
-    algorithm, *geometry = words
-    plan, batched = conv_plan_for(rank, x.shape, weight.shape, bias_shape, *geometry)
-    way = _route("conv", library, algorithm, plan, x)
+    library, plan, batched, way = untraced(_resolve_conv, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
     x, weight, bias = of_base_class(library, x, weight, bias)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
@@ -182,10 +199,7 @@ def run_conv_weight(x: Any, y: Any, *words: Any) -> Any:
         arrays = autocast(x, y)
         with no_autocast(x):
             return run_conv_weight(*arrays, *words)
-    library = common_library(x, ("y", y))
-    algorithm, *geometry = words
-    plan, batched = conv_weight_plan_for(x.shape, y.shape, *geometry)
-    way = _route("conv_weight", library, algorithm, plan, x)
+    library, plan, batched, way = untraced(_resolve_conv_weight, x, y, *words)
     keep(key, way.lower, plan, batched)
     x, y = of_base_class(library, x, y)
     return _in_scope(library, x, _reduce, way.lower, plan, batched, x, y)

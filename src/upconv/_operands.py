@@ -12,6 +12,7 @@ from upconv._libraries import LIBRARIES, Library, dtype_name, owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from upconv._route import Route
@@ -25,11 +26,11 @@ __all__ = [
     "no_autocast",
     "of_base_class",
     "refuse_algorithm",
+    "untraced",
 ]
 
-# All that a call looks at in a PyTorch tensor, but for autocast; a subclass may have more.
-_TENSOR = attrgetter("shape", "dtype", "device", "layout")
-_ARRAY = attrgetter("shape", "dtype")  # and in an array of NumPy itself
+# All that a call looks at in an array of NumPy itself; a subclass may have more.
+_ARRAY = attrgetter("shape", "dtype")
 
 
 def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
@@ -41,17 +42,37 @@ def look(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
     if torch is not None:
         if torch.compiler.is_compiling():
             return None
-        own = torch.Tensor, torch.nn.Parameter
-        if kind in own:
-            state = torch._C  # noqa: SLF001  no public word says it in less than a microsecond
-            if state._is_any_autocast_enabled() or state._are_functorch_transforms_active():  # noqa: SLF001
-                return None
-            if type(weight) not in own or not (bias is None or type(bias) in own):
-                return None
-            return _TENSOR(x), _TENSOR(weight), bias if bias is None else _TENSOR(bias)
+        if kind is torch.Tensor or kind is torch.nn.Parameter:
+            found: tuple[Any, ...] | None = _torch_folder().signature(x, weight, bias)
+            return found
     if numpy is not None and kind is numpy.ndarray and type(weight) is kind and (bias is None or type(bias) is kind):
         return _ARRAY(x), _ARRAY(weight), bias if bias is None else _ARRAY(bias)
     return None
+
+
+_folder: Any = None
+
+
+def _torch_folder() -> Any:
+    """The folder of PyTorch's lowerings; kept, because an import statement takes half a microsecond of each call."""
+    global _folder  # noqa: PLW0603
+    if _folder is None:
+        from upconv._lower import _torch
+
+        _folder = _torch
+    return _folder
+
+
+def untraced(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what reads shapes alone, out of sight of `torch.jit.trace`.
+
+    To that each size is a tensor, and each int made of one a constant of the graph, with a warning.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or torch.compiler.is_compiling() or not torch.jit.is_tracing():
+        return function(*arguments)
+    with _torch_folder().at_rest():
+        return function(*arguments)
 
 
 def autocasts(x: Any) -> bool:
@@ -115,6 +136,10 @@ def of_base_class(library: Library, *arrays: Any) -> tuple[Any, ...]:
 
 def like_the_result(y: Any, cotangent: Any) -> None:
     """Check that a cotangent could be the result itself."""
+    untraced(_like_the_result, y, cotangent)
+
+
+def _like_the_result(y: Any, cotangent: Any) -> None:
     library = owner(y)
     if library is not None:
         _agree(library, y, "cotangent", cotangent, "the result")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
 from upconv._dispatch import plan_for, run_conv_bias
-from upconv._operands import autocast, like_the_result
+from upconv._operands import autocast, like_the_result, untraced
 from upconv._route import computes
 
 __all__ = ["vjp"]
@@ -78,7 +78,7 @@ def vjp(
     y = conv_transpose(
         x, weight, bias, *geometry, output_size=output_size, data_format=data_format, algorithm=algorithm
     )
-    plan, batched = plan_for(None, x.shape, weight.shape, None, *geometry, output_size, data_format)
+    plan, batched = untraced(lambda: plan_for(None, x.shape, weight.shape, None, *geometry, output_size, data_format))
     back = algorithm if computes(x, algorithm, "conv", "conv_weight") else "auto"
     # The exact crop: the same samples, whatever words or sizes said it.
     crop = tuple(zip(plan.lo, plan.hi, strict=True))

@@ -11,8 +11,9 @@ LINEAR = "test_linear.py"
 
 
 def _known_by(key):
-    get, keep = f"    plan = _PLANS.get({key})\n", f"        remember(_PLANS, {key}, plan)"
-    return f"{get}    if plan is None:\n        plan = make(*key[1:])\n{keep}"
+    get, keep = f"        plan = _PLANS.get({key})\n", f"        remember(_PLANS, {key}, plan)"
+    refused = "    except TypeError:  # a symbolic size\n        return _known(make, _constant(key))\n"
+    return f"{get}{refused}    if plan is None:\n        plan = make(*key[1:])\n{keep}"
 
 
 KNOWN = _known_by("key")
@@ -85,25 +86,25 @@ FAULTS = (
         "PyTorch's tensors are told apart without the layout",
         "torch",
         LOOKED_UP,
-        "_operands.py",
-        '_TENSOR = attrgetter("shape", "dtype", "device", "layout")',
-        '_TENSOR = attrgetter("shape", "dtype", "device")',
+        "_lower/_torch/_watch.py",
+        "return tensor.shape, tensor.dtype, tensor.device, tensor.layout",
+        "return tensor.shape, tensor.dtype, tensor.device",
     ),
     Fault(
         "PyTorch's tensors are told apart without the device",
         "torch",
         LOOKED_UP,
-        "_operands.py",
-        '_TENSOR = attrgetter("shape", "dtype", "device", "layout")',
-        '_TENSOR = attrgetter("shape", "dtype", "layout")',
+        "_lower/_torch/_watch.py",
+        "return tensor.shape, tensor.dtype, tensor.device, tensor.layout",
+        "return tensor.shape, tensor.dtype, tensor.layout",
     ),
     Fault(
         "a call is looked up under autocast",
         "torch",
         LOOKED_UP,
-        "_operands.py",
-        "state._is_any_autocast_enabled() or ",
-        "",
+        "_lower/_torch/_watch.py",
+        "or _autocasts() or",
+        "or",
     ),
     Fault(
         "autocast casts float64",

@@ -30,7 +30,7 @@ FAULTS = (
             "array.dtype in WIDENED and array.is_cpu",
             "array.dtype is torch.bfloat16 and array.is_cpu",
         ),
-        ("all images of halves are wide at once", WIDE, "else images_at_a_time(plan, batch)", "else batch"),
+        ("all images of halves are wide at once", WIDE, "(most := images_at_a_time(plan, batch)) >= batch", "True"),
         ("parts of a batch are not added up", HALVES, "dweight.add_(of_all)", "of_all"),
         ("a part has no image", "test_torch_halves.py -k one_image", "-(-batch // parts)", "batch // parts"),
         (
@@ -54,8 +54,8 @@ FAULTS = (
         (
             "the op's result is cropped at its front alone",
             NATIVE,
-            "y = y.narrow(axis, front, n)",
-            "y = y.narrow(axis, 0, n)",
+            "slice(front, -back or None) for",
+            "slice(0, -back - front or None) for",
         ),
         (
             "zeros appended to each other's axes",
@@ -345,22 +345,55 @@ FAULTS = (
             "1",
         ),
         (
-            "tangents are lost",
-            "test_torch.py -k 'derivatives_in_both and 1d and overlap_add'",
-            "and torch.autograd.forward_ad._current_level < 0",
-            "and True",
-        ),
-        (
-            "batched cotangents are taken for plain ones",
-            "test_torch_direct.py -k batched",
-            " and not is_batched(array) for",
-            " for",
-        ),
-        (
             "no derivative by the compiled loops",
             "test_torch_direct.py -k derivatives",
             "if _wants_gradients(first, second, bias):",
             "if False:",
+        ),
+    ),
+    *_faults(
+        "_watch",
+        (
+            "tangents are lost",
+            "test_torch.py -k 'derivatives_in_both and 1d and overlap_add'",
+            "or torch.autograd.forward_ad._current_level >= 0",
+            "or False",
+        ),
+        (
+            "batched cotangents are taken for plain ones",
+            "test_torch_direct.py -k batched",
+            "bool(_include().raw_repr() & _OF_A_MODE)",
+            "torch._C._are_functorch_transforms_active()",
+        ),
+        (
+            "wrapped tensors are taken for memory",
+            "test_torch_watch.py -k 'wrapped'",
+            "type(tensor) not in _OWN or _keys(tensor).raw_repr() & _OF_A_WRAPPER",
+            "type(tensor) not in _OWN",
+        ),
+        (
+            "torch-function modes are not seen",
+            "test_torch_watch.py -k 'every_mode'",
+            "or _functions() > 0",
+            "or False",
+        ),
+        (
+            "a call is remembered whatever the number of threads",
+            "test_torch_watch.py -k 'number_of_threads'",
+            "torch.get_num_threads(), is_here()",
+            "0, is_here()",
+        ),
+        (
+            "a freed storage is read",
+            "test_torch_watch.py -k 'freed'",
+            "return bool(end <= tensor.untyped_storage().nbytes())",
+            "return True",
+        ),
+        (
+            "sizes are read as a tracer sees them",
+            "test_torch_trace.py -k 'any_batch_and_size'",
+            "_C._set_tracing_state(None)",
+            "pass",
         ),
     ),
 )

@@ -3,8 +3,9 @@
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
 from upconv._lower._torch import _namespace, direct, native, overlap_add
+from upconv._lower._torch._watch import at_rest, signature
 
-__all__ = ["LOWERINGS"]
+__all__ = ["LOWERINGS", "at_rest", "signature"]
 
 LOWERINGS: dict[str, Lowering] = {
     "direct": direct,

@@ -9,13 +9,14 @@ import torch
 
 from upconv._lower._torch._own import WIDENED
 from upconv._lower._torch._own import refusal as own_refusal
+from upconv._lower._torch._watch import is_plain
 from upconv._plan import Plan
 
-__all__ = ["WATCHED", "Verb", "eagerly", "is_channels_last", "is_watched", "refusal"]
+__all__ = ["WATCHED", "Verb", "eagerly", "is_channels_last", "refusal"]
 
 FLOATING = {torch.float32, torch.float64} | WIDENED
 FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
-WATCHED = "where a compiler or a transform looks on, and PyTorch's own op has to stand in"
+WATCHED = "where a compiler, a mode or a transform looks on, and PyTorch's own op has to stand in"
 
 
 class Verb(NamedTuple):
@@ -36,16 +37,11 @@ def refusal(plan: Plan, x: Any) -> str:
 
 def eagerly(verb: Verb, plan: Plan, first: Any, second: Any, bias: Any) -> Any:
     """Compute by a function that no one can trace, or by PyTorch's own op where someone does."""
-    if not _is_plain(first, second, bias):
+    if not is_plain(first, second, bias):
         return verb.own(plan, first, second, bias)
     if _wants_gradients(first, second, bias):
         return _Eager.apply(verb, plan, first, second, bias)
     return verb.fill(plan, first, second, bias)
-
-
-def is_watched() -> bool:
-    """Whether a compiler traces, or `torch.func` transforms; PyTorch has no public word for the second."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()  # noqa: SLF001
 
 
 def is_channels_last(x: Any) -> bool:
@@ -74,17 +70,3 @@ def _channels(plan: Plan, image: Any) -> Any:
 
 def _wants_gradients(*arrays: Any) -> bool:
     return torch.is_grad_enabled() and any(array is not None and array.requires_grad for array in arrays)
-
-
-def _is_plain(*arrays: Any) -> bool:
-    """Whether nothing looks on, and no array is of a subclass, or without memory, or has a tangent.
-
-    Batched cotangents, of ``torch.autograd.grad(..., is_grads_batched=True)``, are tensors by their class.
-    """
-    given, is_batched = [array for array in arrays if array is not None], torch._C._functorch.is_legacy_batchedtensor  # noqa: SLF001
-    return (
-        not is_watched()
-        and all(type(array) in (torch.Tensor, torch.nn.Parameter) and not is_batched(array) for array in given)
-        and arrays[0].device.type == "cpu"
-        and torch.autograd.forward_ad._current_level < 0  # noqa: SLF001
-    )

@@ -9,7 +9,7 @@ they multiply by zeros, and an inf there reaches every border as a NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from math import prod
 from typing import Any
@@ -90,12 +90,12 @@ def derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: A
     """Ask the backward of the transposed op for the gradients by x and by the weight: it is differentiable in turn."""
     if not _widens(x):
         return _derivatives(plan, x, weight, y, by_x, by_weight)
-    weight, most = weight.float(), _at_a_time(plan, x.shape[0])
-    if most >= x.shape[0]:
+    weight, parts = weight.float(), _parts(plan, x, y)
+    if len(parts) == 1:
         return _narrow(x, *_derivatives(plan, x, weight, y, by_x, by_weight))
     dx: list[Any] = []
     dweight: Any = None
-    for images in zip(x.split(most), y.split(most), strict=True):
+    for images in parts:
         of_some, of_all = _derivatives(plan, images[0], weight, images[1], by_x, by_weight)
         dx.extend(_narrow(x, of_some))
         dweight = of_all if dweight is None else dweight.add_(of_all)  # in place: the op made both anew
@@ -108,19 +108,21 @@ def images_at_a_time(plan: Plan, batch: int) -> int:
     return batch if parts < 2 else -(-batch // parts)
 
 
-def _at_a_time(plan: Plan, batch: Any) -> Any:
-    """The same; where a compiler looks on and may not know the batch, all."""
-    return batch if torch.compiler.is_compiling() or type(batch) is not int else images_at_a_time(plan, batch)
+def _parts(plan: Plan, *images: Any) -> list[tuple[Any, ...]]:
+    """Images of 16-bit floats, some at a time; all at once under a tracer, which may not know how many they are."""
+    batch = images[0].shape[0]
+    if torch.compiler.is_compiling() or type(batch) is not int or (most := images_at_a_time(plan, batch)) >= batch:
+        return [images]
+    return list(zip(*[image.split(most) for image in images], strict=True))
 
 
 def _image(call: Callable[..., Any], plan: Plan, image: Any, weight: Any, bias: Any) -> Any:
     """Call with all images, or with parts of halves, and join what is made."""
     if not _widens(image):
         return call(plan, image, weight, bias)
-    weight, bias, most = weight.float(), None if bias is None else bias.float(), _at_a_time(plan, image.shape[0])
-    if most >= image.shape[0]:
-        return call(plan, image.float(), weight, bias).type_as(image)
-    return torch.cat([call(plan, part.float(), weight, bias).type_as(image) for part in image.split(most)])
+    weight, bias = weight.float(), None if bias is None else bias.float()
+    parts = [call(plan, part.float(), weight, bias).type_as(part) for (part,) in _parts(plan, image)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
@@ -142,11 +144,14 @@ def _conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     said, y = plan.symmetric, _ungrow_and_uncrop(plan, _first(plan, y))
     x = CONVS[plan.rank - 1](y, weight, bias, plan.stride, said.padding, plan.dilation, plan.groups)
     if any(op >= s for op, s in zip(said.output_padding, plan.stride, strict=True)):
-        x = x[(..., *map(slice, plan.size))].clone()  # windows that fit behind the last one of the plan
+        # Windows that fit behind the last one of the plan.
+        x = _without(x, [(0, op // s) for op, s in zip(said.output_padding, plan.stride, strict=True)]).clone()
     return _last(plan, x)
 
 
 def _derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: Any) -> tuple[Any, Any]:
+    if torch.jit.is_tracing():  # to which the backward has an argument of an unknown type
+        return _conv(plan, y, weight, None) if by_x else None, _correlation(plan, x, y) if by_weight else None
     said = plan.symmetric
     dx, dweight, _ = torch.ops.aten.convolution_backward(
         _ungrow_and_uncrop(plan, _first(plan, _wide(y))),
@@ -162,6 +167,20 @@ def _derivatives(plan: Plan, x: Any, weight: Any, y: Any, by_x: Any, by_weight: 
         (by_x, by_weight, False),
     )
     return _last(plan, dx) if by_x else None, dweight
+
+
+def _correlation(plan: Plan, x: Any, y: Any) -> Any:
+    """The gradient by the weight, as a convolution of ``y`` by ``x``: channels as images, stride and dilation swapped.
+
+    Images are the channels that are summed over.
+    """
+    said, ins, outs = plan.symmetric, plan.in_channels // plan.groups, plan.out_channels // plan.groups
+    x, y = _first(plan, x).transpose(0, 1), _ungrow_and_uncrop(plan, _first(plan, y)).transpose(0, 1)
+    taps = [
+        CONVS[plan.rank - 1](of_y, of_x, None, plan.dilation, said.padding, plan.stride)
+        for of_x, of_y in zip(x.split(ins), y.split(outs), strict=True)
+    ]
+    return torch.cat(taps, 1)[(..., *map(slice, plan.kernel))].transpose(0, 1)
 
 
 def _first(plan: Plan, image: Any) -> Any:
@@ -193,15 +212,18 @@ def _ungrow_and_uncrop(plan: Plan, y: Any) -> Any:
         return y
     if any(map(any, said.crop)):
         y = torch.nn.functional.pad(y, tuple(chain.from_iterable(reversed(said.crop))))
-    for axis, (front, back) in enumerate(said.grow, start=2):
-        y = y.narrow(axis, front, y.shape[axis] - front - back)
-    return y
+    return _without(y, said.grow)
 
 
 def _grow_and_crop(plan: Plan, y: Any) -> Any:
     grow, crop = plan.symmetric.grow, plan.symmetric.crop
     if any(map(any, grow)):
         y = torch.nn.functional.pad(y, tuple(chain.from_iterable(reversed(grow))))
-    for axis, ((front, _), n) in enumerate(zip(crop, plan.out, strict=True), start=2):
-        y = y.narrow(axis, front, n)
-    return y
+    return _without(y, crop)
+
+
+def _without(image: Any, crops: Iterable[tuple[int, int]]) -> Any:
+    """Crop samples of each axis, front and back: by no size of the image, so that a traced graph takes any."""
+    crops = tuple(crops)
+    # The legacy vmap, of batched gradients, has no rule for a view that is the whole.
+    return image[(..., *[slice(front, -back or None) for front, back in crops])] if any(map(any, crops)) else image

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 
 from upconv._lower._torch._choice import slow_direct, slow_direct_conv, slow_direct_conv_weight
-from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_channels_last, is_watched
+from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_channels_last
 from upconv._lower._torch._eager import refusal as not_here
 from upconv._lower._torch._openmp import is_here, side_by_side
 from upconv._lower._torch._own import WIDENED, images_at_a_time
 from upconv._lower._torch._own import conv as own_conv
 from upconv._lower._torch._own import conv_transpose as own_conv_transpose
 from upconv._lower._torch._own import conv_weight as own_conv_weight
+from upconv._lower._torch._watch import is_watched
 from upconv._plan import Plan, make_plan
 
 __all__ = [

@@ -14,12 +14,13 @@ from math import prod
 from typing import Any
 
 from upconv._lower._torch._choice import slow_overlap_add
-from upconv._lower._torch._eager import WATCHED, Verb, eagerly, is_watched, refusal
+from upconv._lower._torch._eager import WATCHED, Verb, eagerly, refusal
 from upconv._lower._torch._own import conv, conv_weight, derivatives
 from upconv._lower._torch._own import conv_transpose as own_op
 from upconv._lower._torch._scatter import scatter
 from upconv._lower._torch._schedule import additions, make_schedule
 from upconv._lower._torch._tiles import is_direct
+from upconv._lower._torch._watch import is_watched
 from upconv._plan import Plan
 
 __all__ = ["LEAKS", "conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
