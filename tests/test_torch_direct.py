@@ -9,7 +9,7 @@ import pytest
 
 import upconv
 from refusals import refused
-from upconv import _calls
+from upconv import _calls, _dispatch
 from upconv._plan import make_plan
 
 X, WEIGHT, BIAS = (2, 6, 9, 14), (6, 4, 5, 4), (8,)
@@ -217,6 +217,20 @@ def test_where_auto_takes_it(torch, chosen, monkeypatch):
     assert chosen(double, (8, 32, 40, 44), (32, 1, 3, 5), groups=32) == "direct"
     assert chosen(double, (1, 96, 40, 44), (96, 48, 3, 5), stride=(2, 3)) == "direct"
     assert chosen(double, (8, 128, 40, 44), (128, 3, 4, 6), stride=(2, 3)) == "direct"
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_not_where_the_tables_take_longer_than_the_call(torch, double):
+    """4096 phases of 1030 lines are tables of 80 MiB, which take three seconds to make."""
+    from upconv._lower._torch import direct
+
+    plan, _ = _dispatch.plan_for(None, (1, 1, 1024, 4), (1, 1, 64, 64), None, 64, 0, 0, 1, 1, None, "channels_first")
+    x, y = (
+        torch.empty(shape, dtype=torch.float64 if double else torch.float32, device="meta")
+        for shape in ((1, 1, 1024, 4), (1, 1, 65536, 256))
+    )
+    for said in (direct.slow(plan, x), direct.slow_conv(plan, y), direct.slow_conv_weight(plan, x)):
+        assert "tables" in said
 
 
 def test_where_the_ways_back_take_it(torch):

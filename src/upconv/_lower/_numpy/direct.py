@@ -43,6 +43,7 @@ __all__ = [
     "slow",
     "slow_conv",
     "slow_conv_weight",
+    "slow_tables",
     "workspace",
 ]
 
@@ -88,7 +89,7 @@ def slow(plan: Plan, x: Any) -> str:
     ours = lifted(plan)[0]
     if ours.in_channels // ours.groups > MANY_CHANNELS and len(x) * prod(ours.size) < MANY_SAMPLES:
         return "many weights for few samples, whose order takes as long (dcgan-4: 8.7 ms, overlap_add 8.1)"
-    return _slow_tables(ours)
+    return slow_tables(plan)
 
 
 def slow_conv(plan: Plan, y: Any) -> str:
@@ -97,7 +98,7 @@ def slow_conv(plan: Plan, y: Any) -> str:
     ins = ours.in_channels // ours.groups
     if ins > SOME_CHANNELS and len(y) * prod(ours.size) <= SAMPLES_BACK:
         return "many weights for few samples, whose order takes as long (64 of 128 channels: 7.3 ms, overlap_add 4.0)"
-    return _slow_tables(ours)
+    return slow_tables(plan)
 
 
 def slow_conv_weight(plan: Plan, x: Any) -> str:
@@ -107,11 +108,13 @@ def slow_conv_weight(plan: Plan, x: Any) -> str:
         return "many weights, whose sums are read again for each run of samples (stylegan-32: 540 ms, overlap_add 83)"
     if ours.in_channels // ours.groups > SOME_CHANNELS and len(x) * prod(ours.size) <= SAMPLES_WEIGHT:
         return "many channels of few samples (2.3 ms for 192 of 4 images of 4 x 4, overlap_add 1.4)"
-    return _slow_tables(ours)
+    return slow_tables(plan)
 
 
-def _slow_tables(plan: Plan) -> str:
-    if prod(plan.stride) * prod(grid_of(plan)[:-1]) > MANY_LINES:
+def slow_tables(plan: Plan) -> str:
+    """Say where the tables of a new geometry take longer to make than any other algorithm takes."""
+    ours = lifted(plan)[0]
+    if prod(ours.stride) * prod(grid_of(ours)[:-1]) > MANY_LINES:
         return "many phases of many lines, for which tables are made in Python first"
     return ""
 

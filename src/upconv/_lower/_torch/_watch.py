@@ -10,7 +10,7 @@ few keys of a plain call, and whatever is not in the list counts as looking on, 
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import Any
 
 import torch
@@ -35,6 +35,7 @@ def _all_but(*names: str) -> int:
 _OF_A_MODE = _all_but("BackendSelect", "ADInplaceOrView")
 _OF_A_WRAPPER = _all_but("CPU", "AutogradCPU", "AutocastCPU", "ADInplaceOrView", "Negative")
 _OWN = (torch.Tensor, torch.nn.Parameter)
+_of = attrgetter("shape", "dtype", "device", "layout")
 
 
 def is_watched() -> bool:
@@ -69,10 +70,6 @@ def signature(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
     if type(weight) not in _OWN or not (bias is None or type(bias) in _OWN) or _autocasts() or is_watched():
         return None
     return _of(x), _of(weight), None if bias is None else _of(bias), torch.get_num_threads(), is_here()
-
-
-def _of(tensor: Any) -> tuple[Any, ...]:
-    return tensor.shape, tensor.dtype, tensor.device, tensor.layout
 
 
 class at_rest:  # noqa: N801  it stands in a `with`, as a function would

@@ -55,29 +55,29 @@ def refusal(plan: Plan, x: Any) -> str:
 
 def slow(plan: Plan, x: Any) -> str:
     """Say where another is faster."""
-    return _slow_here() or slow_direct(plan, x)
+    return _slow_here(plan) or slow_direct(plan, x)
 
 
 def slow_conv(plan: Plan, y: Any) -> str:
     """Say where PyTorch's own op is faster on the way back."""
-    return _slow_here() or slow_direct_conv(plan, y)
+    return _slow_here(plan) or slow_direct_conv(plan, y)
 
 
 def slow_conv_weight(plan: Plan, x: Any) -> str:
     """Say where PyTorch's own op gives the weight faster."""
-    return _slow_here() or slow_direct_conv_weight(plan, x)
+    return _slow_here(plan) or slow_direct_conv_weight(plan, x)
 
 
-def _slow_here() -> str:
+def _slow_here(plan: Plan) -> str:
     if is_watched():
         return WATCHED
-    from upconv._lower._numpy.direct import MOST_THREADS
+    from upconv._lower._numpy.direct import MOST_THREADS, slow_tables
 
     if not is_here():
         return "without PyTorch's OpenMP, beside whose threads others have no core: 11.4 ms against 9.4"
     if torch.get_num_threads() > MOST_THREADS:
         return f"on {torch.get_num_threads()} threads, because it takes {MOST_THREADS} at most"
-    return ""
+    return slow_tables(plan)
 
 
 def reason(plan: Plan) -> str:
