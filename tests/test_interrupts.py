@@ -45,7 +45,16 @@ VERBS = ("overlap_add", "sub_pixel", "conv", "conv_weight")
 
 
 def at_instruction(n, is_watched, do, *called):
-    """Call, and ``do`` something before the n-th instruction on this thread; return result and number of these."""
+    """Call, and ``do`` something before the n-th instruction on this thread; return result and number of these.
+
+    Python 3.12 and later may report only some instructions of the first call that is traced, or none, also after a
+    trace that ended in the midst of a call. So a call goes before, in which nothing is done.
+    """
+    _traced(0, is_watched, do, *called)
+    return _traced(n, is_watched, do, *called)
+
+
+def _traced(n, is_watched, do, *called):
     count, result = 0, None
 
     def trace(frame, event, argument):
@@ -79,14 +88,14 @@ def test_at_any_instruction(threads, blas):
     def is_watched(code):
         return code.co_filename == threads.__file__ and code.co_name not in ("_run", "buffer")
 
-    expected = call()
-    at_instruction(0, is_watched, interrupt)  # Python 3.12 reports no instructions of the first call that is traced
+    expected, come = call(), 0
     _, total = at_instruction(0, is_watched, interrupt)
-    assert total > 200
     for n in range(1, total + 1):
-        at_instruction(n, is_watched, interrupt)
+        _, reached = at_instruction(n, is_watched, interrupt)
+        come += reached == n
         assert blas.get_num_threads() == 2, n
         assert not threads._blas.turns, n
+    assert come > 200  # the last few are not reached where the other thread is done sooner
     np.testing.assert_array_equal(call(), expected)
 
 
@@ -118,8 +127,10 @@ def test_at_any_time(verb, threads, blas):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_by_a_call_of_the_same_kind(verb, threads):
+def test_by_a_call_of_the_same_kind(verb, threads, monkeypatch):
     """As a signal's handler may make, or what is thrown away: it has buffers of its own."""
+    # The second thread leaves all tiles to this one, which then runs as many instructions at every call.
+    monkeypatch.setattr(threads._Errand, "run", lambda errand: None)
     folder, expected = str(Path(threads.__file__).parent), call(verb)
 
     def is_watched(code):
@@ -130,8 +141,10 @@ def test_by_a_call_of_the_same_kind(verb, threads):
         call(verb, 1)
 
     _, total = at_instruction(0, is_watched, another, verb)
+    assert total > 400
     for n in range(1, total, total // 40):
-        found, _ = at_instruction(n, is_watched, another, verb)
+        found, reached = at_instruction(n, is_watched, another, verb)
+        assert reached == n
         np.testing.assert_array_equal(found, expected)
 
 
