@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cases import CASES
 from oracle import exact_and_bound, receptive_field
 from strategies import SMALL, cases
-from upconv._dispatch import plan_for
+from upconv._plans import plan_for
 
 pytestmark = pytest.mark.value
 

@@ -9,7 +9,7 @@ import pytest
 import upconv
 from cases import CASES
 from oracle import exact_and_bound
-from upconv._dispatch import plan_for
+from upconv._plans import plan_for
 
 CASE = next(case for case in CASES if case.name == "pairs")
 

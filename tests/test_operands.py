@@ -186,11 +186,3 @@ def test_prepare_gives_the_weight_itself_where_there_is_nothing_to_lay_out(plain
 def test_prepare_refuses_what_is_no_array():
     with pytest.raises(TypeError, match=r"`weight` must be an array of one of numpy, .* got list"):
         upconv.prepare([[[1.0]]])
-
-
-def test_a_weight_prepared_for_another_library(plain):
-    class Prepared:
-        prepared_for = "another"
-
-    with refused(TypeError, "`weight` was prepared for another, and `x` is an array of"):
-        upconv.conv_transpose(plain.make(np.ones((1, 1, 3))), Prepared())

@@ -8,7 +8,7 @@ import pytest
 
 import upconv
 from cases import CASES, Case
-from upconv import _calls, _dispatch, _libraries
+from upconv import _calls, _libraries, _plans
 
 CHOSEN = [case for case in CASES if case.name in ("pairs", "pairs-negative", "groups", "1d", "3d-dilated")]
 PAIRS = next(case for case in CASES if case.name == "pairs")
@@ -25,7 +25,7 @@ def dynamo(torch, request):
         pytest.skip("to a compiler it is what overlap_add is, PyTorch's own op: test_torch_direct.py compiles it once")
     torch._dynamo.reset()
     for memory in (
-        _dispatch._PLANS,
+        _plans._PLANS,
         _calls._CALLS,
         _libraries._OWNERS,
         _libraries._LOWERINGS,

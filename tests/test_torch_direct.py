@@ -9,7 +9,7 @@ import pytest
 
 import upconv
 from refusals import refused
-from upconv import _calls, _dispatch
+from upconv import _calls, _plans
 from upconv._plan import make_plan
 
 X, WEIGHT, BIAS = (2, 6, 9, 14), (6, 4, 5, 4), (8,)
@@ -224,7 +224,7 @@ def test_not_where_the_tables_take_longer_than_the_call(torch, double):
     """4096 phases of 1030 lines are tables of 80 MiB, which take three seconds to make."""
     from upconv._lower._torch import direct
 
-    plan, _ = _dispatch.plan_for(None, (1, 1, 1024, 4), (1, 1, 64, 64), None, 64, 0, 0, 1, 1, None, "channels_first")
+    plan, _ = _plans.plan_for(None, (1, 1, 1024, 4), (1, 1, 64, 64), None, 64, 0, 0, 1, 1, None, "channels_first")
     x, y = (
         torch.empty(shape, dtype=torch.float64 if double else torch.float32, device="meta")
         for shape in ((1, 1, 1024, 4), (1, 1, 65536, 256))

@@ -12,7 +12,7 @@ import pytest
 import upconv
 from cases import CASES, Case
 from test_values import check, run
-from upconv import _calls, _dispatch, _libraries
+from upconv import _calls, _dispatch, _libraries, _plans
 
 # Where 'auto' takes the tiles: a kernel that is the stride, few output channels, float64.
 LAYERS = {
@@ -173,7 +173,7 @@ def test_what_is_remembered_is_bounded(torch, monkeypatch):
     for n in range(4, 20):
         upconv.conv_transpose1d(torch.ones(1, 1, n), weight)
         assert len(_calls._CALLS) <= 5
-        assert len(_dispatch._PLANS) <= 5
+        assert len(_plans._PLANS) <= 5
 
 
 def test_threads_share_nothing(layer):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from upconv._arguments import exact_shape
-from upconv._dispatch import plan_for, run_conv_transpose
+from upconv._dispatch import run_conv_transpose
+from upconv._plans import plan_for
 
 __all__ = ["conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "output_shape"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from upconv._api import conv_transpose
 from upconv._arguments import exact, exact_shape
-from upconv._dispatch import plan_for
 from upconv._plan import Plan
+from upconv._plans import plan_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

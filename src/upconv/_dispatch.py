@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 
-from upconv._arguments import exact
 from upconv._calls import keep, recall
-from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
-from upconv._libraries import Library, remember, remembers
-from upconv._operands import autocast, autocasts, common_library, no_autocast, of_base_class, refuse_algorithm, untraced
+from upconv._libraries import Library
+from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm, untraced
 from upconv._plan import Plan
+from upconv._plans import conv_plan_for, conv_weight_plan_for, plan_for
 from upconv._route import Route, route
+from upconv._variables import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "conv_plan_for",
-    "conv_weight_plan_for",
-    "plan_for",
     "resolve",
     "run_conv",
     "run_conv_bias",
@@ -29,97 +25,6 @@ __all__ = [
     "run_conv_weight",
     "run_matrix",
 ]
-
-_PLANS: dict[Any, Plan] = {}
-
-
-def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:
-    """Return the plan of a geometry: a known one costs a look into a dictionary."""
-    if not remembers():
-        return make(*map(_constant, key[1:]))
-    try:
-        plan = _PLANS.get(key)
-    except TypeError:  # a symbolic size
-        return _known(make, _constant(key))
-    if plan is None:
-        plan = make(*key[1:])
-        remember(_PLANS, key, plan)
-    return plan
-
-
-def _constant(value: Any) -> Any:
-    """Sizes that a compiler takes for unknowns, made constants of the graph: all but the batch.
-
-    To `torch.compile` these are ints, as any may be; to another tracer objects that have no hash.
-    """
-    if type(value) is tuple:
-        return tuple([_constant(item) for item in value])
-    return operator.index(value) if type(value) is int or hasattr(value, "__index__") else value
-
-
-def plan_for(
-    rank: int | None,
-    x_shape: Any,
-    weight_shape: Any,
-    bias_shape: Any,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: Any,
-    dilation: Any,
-    output_size: Any,
-    data_format: Any,
-) -> tuple[Plan, bool]:
-    """Return the plan of a transposed convolution, and whether ``x`` has a batch axis."""
-    sample, weight_shape, batched = sample_shape("conv_transpose", x_shape, weight_shape, rank, data_format)
-    key = (
-        "conv_transpose",
-        sample,
-        weight_shape,
-        bias_shape,
-        stride if type(stride) is int else exact("stride", stride),
-        padding if type(padding) is int else exact("padding", padding),
-        output_padding if type(output_padding) is int else exact("output_padding", output_padding),
-        groups if type(groups) is int else exact("groups", groups),
-        dilation if type(dilation) is int else exact("dilation", dilation),
-        output_size if output_size is None else exact("output_size", output_size),
-        data_format,
-    )
-    return _known(conv_transpose_plan, key), batched
-
-
-def conv_plan_for(
-    rank: int | None,
-    x_shape: Any,
-    weight_shape: Any,
-    bias_shape: Any,
-    stride: Any,
-    padding: Any,
-    groups: Any,
-    dilation: Any,
-    data_format: Any,
-) -> tuple[Plan, bool]:
-    """Return the plan whose output a convolution takes, and whether there is a batch axis."""
-    sample, weight_shape, batched = sample_shape("conv", x_shape, weight_shape, rank, data_format)
-    words = (exact("stride", stride), exact("padding", padding), exact("groups", groups), exact("dilation", dilation))
-    return _known(conv_plan, ("conv", sample, weight_shape, bias_shape, *words, data_format)), batched
-
-
-def conv_weight_plan_for(
-    x_shape: Any,
-    y_shape: Any,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    groups: Any,
-    dilation: Any,
-    data_format: Any,
-) -> tuple[Plan, bool]:
-    """Return the plan that x and y belong to, and whether they have a batch axis."""
-    kernel = exact("kernel_size", kernel_size)
-    x_sample, y_sample, batched = two_samples(x_shape, y_shape, kernel, data_format)
-    words = (exact("stride", stride), exact("padding", padding), exact("groups", groups), exact("dilation", dilation))
-    return _known(conv_weight_plan, ("conv_weight", x_sample, y_sample, kernel, *words, data_format)), batched
 
 
 def resolve(
@@ -163,13 +68,13 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, *words:
     if found:
         lower, plan, batched = found
         return lower(plan, x, weight, bias) if batched else _lower(lower, plan, batched, x, weight, bias)
+    x, weight, bias = plain(x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, *words)
     library, plan, batched, way = untraced(resolve, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
-    x, weight, bias = of_base_class(library, x, weight, bias)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
 
 
@@ -179,13 +84,13 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, *words: Any) -> A
     key, found = recall("conv", rank, words, x, weight, bias)
     if found:
         return _lower(*found, x, weight, bias)
+    x, weight, bias = plain(x, weight, bias)
     if autocasts(x):
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv(rank, *arrays, *words)
     library, plan, batched, way = untraced(_resolve_conv, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
-    x, weight, bias = of_base_class(library, x, weight, bias)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
 
 
@@ -195,22 +100,22 @@ def run_conv_weight(x: Any, y: Any, *words: Any) -> Any:
     key, found = recall("conv_weight", None, words, x, y, None)
     if found:
         return _reduce(*found, x, y)
+    x, y = plain(x, y)
     if autocasts(x):
         arrays = autocast(x, y)
         with no_autocast(x):
             return run_conv_weight(*arrays, *words)
     library, plan, batched, way = untraced(_resolve_conv_weight, x, y, *words)
     keep(key, way.lower, plan, batched)
-    x, y = of_base_class(library, x, y)
     return _in_scope(library, x, _reduce, way.lower, plan, batched, x, y)
 
 
 @_left_as_it_is
 def run_conv_bias(y: Any, plan: Plan, *, batched: bool) -> Any:
     """Sum each channel of the plan's output: no library does this otherwise than the generic lowering."""
+    (y,) = plain(y)
     library = common_library(y)
     way = _route("conv_bias", library, "generic", plan, y)
-    (y,) = of_base_class(library, y)
     return _in_scope(library, y, _reduce, way.lower, plan, batched, y)
 
 
@@ -219,7 +124,7 @@ def run_matrix(plan: Plan, weight: Any) -> Any:
     """Form the dense matrix of the plan and the weight: generic as well."""
     library = common_library(weight)
     way = _route("matrix", library, "generic", plan, weight)
-    return _in_scope(library, weight, way.lower, plan, *of_base_class(library, weight))
+    return _in_scope(library, weight, way.lower, plan, weight)
 
 
 def _route(verb: str, library: Library, algorithm: Any, plan: Plan, x: Any) -> Route:

@@ -8,6 +8,7 @@ from collections import namedtuple
 from upconv._dispatch import resolve
 from upconv._libraries import dtype_name, itemsize
 from upconv._operands import autocast, untraced
+from upconv._variables import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def explain(
     ('overlap_add', (1, 4, 11, 14))
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
-    x, weight, bias = autocast(x, weight, bias)
+    x, weight, bias = autocast(*plain(x, weight, bias))
     library, plan, batched, route = untraced(resolve, None, x, weight, bias, algorithm, *geometry)
     batch = 1 if not batched or x.shape[0] is None else x.shape[0]  # a graph may not know it: bytes of one image, then
     return Explanation(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 
+from upconv._classes import is_masked, means_more
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,23 +161,13 @@ def owner(array: Any) -> Library | None:
 
 
 def _owner(array: Any) -> Library | None:
-    if hasattr(array, "mask") or _means_more(array):
+    if is_masked(array) or means_more(array):
         return None  # no lowering would see the mask, or the unit
     for library in LIBRARIES:
         module = sys.modules.get(library.module)
         if module is not None and any(isinstance(array, getattr(module, name)) for name in library.array.split()):
             return library
     return None
-
-
-def _means_more(array: Any) -> bool:
-    """Whether an array is of a subclass of NumPy's that answers for itself where NumPy's functions are called."""
-    base = getattr(sys.modules.get("numpy"), "ndarray", None)
-    if base is None or type(array) is base or not isinstance(array, base):
-        return False
-    ours, theirs = base, type(array)
-    own = theirs.__array_function__ is not ours.__array_function__ or theirs.__array_ufunc__ is not ours.__array_ufunc__
-    return bool(own)
 
 
 def dtype_name(library: Library, dtype: Any) -> str:

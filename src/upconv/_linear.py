@@ -8,10 +8,12 @@ from math import prod
 from upconv._api import conv_transpose
 from upconv._arguments import MAX_ELEMENTS, exact_shape
 from upconv._conv import conv
-from upconv._dispatch import plan_for, run_matrix
+from upconv._dispatch import run_matrix
 from upconv._entries import sparse_matrix
 from upconv._operands import common_library
 from upconv._plan import Plan
+from upconv._plans import plan_for
+from upconv._variables import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def as_matrix(
            [0, 2],
            [0, 3]])
     """
+    (weight,) = plain(weight)
     library = common_library(weight, name="weight").name
     plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
     if dense or library not in SPARSE:
@@ -140,6 +143,7 @@ def linear_operator(
     >>> np.round(lsqr(operator, operator @ x)[0], 6)
     array([3., 1., 4., 1., 5.])
     """
+    (weight,) = plain(weight)
     library = common_library(weight, name="weight").name
     plan = _plan(x_shape, weight, stride, padding, output_padding, groups, dilation, output_size, data_format)
     linalg = _scientific("linear_operator", library, "sparse.linalg")

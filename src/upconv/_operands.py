@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from operator import attrgetter
 
+from upconv._advice import advice
+from upconv._classes import is_masked
 from upconv._libraries import LIBRARIES, Library, dtype_name, owner
 
 TYPE_CHECKING = False
@@ -24,7 +26,6 @@ __all__ = [
     "like_the_result",
     "look",
     "no_autocast",
-    "of_base_class",
     "refuse_algorithm",
     "untraced",
 ]
@@ -126,14 +127,6 @@ def common_library(x: Any, *others: tuple[str, Any], name: str = "x") -> Library
     return library
 
 
-def of_base_class(library: Library, *arrays: Any) -> tuple[Any, ...]:
-    """View NumPy's subclasses as its own class: a matrix has two axes whatever is done, and a map its own results."""
-    if library.name != "numpy":
-        return arrays
-    base = sys.modules["numpy"].ndarray
-    return tuple([a.view(base) if type(a) is not base and isinstance(a, base) else a for a in arrays])
-
-
 def like_the_result(y: Any, cotangent: Any) -> None:
     """Check that a cotangent could be the result itself."""
     untraced(_like_the_result, y, cotangent)
@@ -179,12 +172,13 @@ def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`"
 
 
 def _prepared_for(library: Library, name: str, array: Any) -> bool:
-    ours = getattr(array, "prepared_for", None) if name == "weight" else None
-    if ours not in (None, library.name):
-        raise TypeError(
-            f"`weight` was prepared for {ours}, and `x` is an array of {library.name}; prepare an array of its own"
-        )
-    return ours is not None
+    """Whether it is a weight that `prepare` laid out, which CuPy's arrays alone have: its class says so."""
+    cupy = sys.modules.get("upconv._lower._cupy._weights")
+    if name != "weight" or cupy is None or type(array) is not cupy.PreparedWeight:
+        return False
+    if library.name != "cupy":
+        raise TypeError(f"`weight` was prepared for cupy, and `x` is an array of {library.name}; pass the array itself")
+    return True
 
 
 def _device(library: Library, array: Any) -> Any:
@@ -198,22 +192,20 @@ def _device(library: Library, array: Any) -> Any:
 
 
 def _refuse_sparse(name: str, array: Any) -> None:
+    if array.is_nested:
+        raise TypeError(
+            f"`{name}` must be dense, got a nested tensor; pad it by torch.nested.to_padded_tensor(..., 0.0), or call "
+            f"for each tensor of its .unbind()"
+        )
     if array.layout is not sys.modules["torch"].strided:
         raise TypeError(f"`{name}` must be dense, got layout {array.layout}; call .to_dense()")
 
 
 def _refuse_masked(name: str, array: Any) -> None:
-    if hasattr(array._meta, "mask"):  # noqa: SLF001  Dask has no public word for what its chunks are
+    if is_masked(array._meta):  # noqa: SLF001  Dask has no public word for what its chunks are
         raise TypeError(f"`{name}` is made of masked arrays; fill it by dask.array.ma.filled(...)")
 
 
 def _refuse_owner(name: str, array: Any) -> NoReturn:
     names = ", ".join(library.name for library in LIBRARIES)
-    fix = "make one first, as by numpy.asarray(..., dtype=...)"
-    if hasattr(array, "mask"):
-        fix = "fill it by .filled(...)"
-    elif hasattr(array, "__array_finalize__"):  # a subclass of NumPy's, as of quantities with a unit
-        fix = "pass numpy.asarray(...) of it, which is the numbers alone"
-    elif hasattr(array, "as_np_ndarray"):  # MXNet's arrays of before its NumPy interface
-        fix = "pass its .as_np_ndarray()"
-    raise TypeError(f"`{name}` must be an array of one of {names}, got {type(array).__name__}; {fix}")
+    raise TypeError(f"`{name}` must be an array of one of {names}, got {type(array).__name__}; {advice(array)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from upconv._libraries import lowerings
 from upconv._operands import common_library
+from upconv._variables import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def prepare(weight: Any) -> Any:
     >>> upconv.conv_transpose1d(x, weight, stride=2).shape
     (1, 4, 9)
     """
+    (weight,) = plain(weight)
     library = common_library(weight, name="weight")
     for lowering in lowerings(library.name).values():
         laid_out = getattr(lowering, "prepare", None)

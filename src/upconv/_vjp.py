@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
-from upconv._dispatch import plan_for, run_conv_bias
+from upconv._dispatch import run_conv_bias
 from upconv._operands import autocast, like_the_result, untraced
+from upconv._plans import plan_for
 from upconv._route import computes
+from upconv._variables import plain
 
 __all__ = ["vjp"]
 
@@ -73,7 +75,7 @@ def vjp(
     >>> dx, dweight, dbias
     (array([[321., 543.]]), array([[[ 7., 10., 13.]]]), None)
     """
-    x, weight, bias = autocast(x, weight, bias)  # so that the pullback may run outside of autocast
+    x, weight, bias = autocast(*plain(x, weight, bias))  # so that the pullback may run outside of autocast
     geometry = (stride, padding, output_padding, groups, dilation)
     y = conv_transpose(
         x, weight, bias, *geometry, output_size=output_size, data_format=data_format, algorithm=algorithm
@@ -85,6 +87,7 @@ def vjp(
     words = {"groups": plan.groups, "dilation": plan.dilation, "data_format": data_format, "algorithm": back}
 
     def pullback(cotangent: Array) -> tuple[Array, Array, Array | None]:
+        (cotangent,) = plain(cotangent)
         like_the_result(y, cotangent)
         return (
             conv(cotangent, weight, None, plan.stride, crop, **words),

@@ -193,12 +193,12 @@ FAULTS = (
         "if False:",
     ),
     Fault(
-        "a weight prepared for another library",
+        "a weight is prepared where it says so",
         "numpy",
-        "test_operands.py -k prepared_for_another",
+        "test_variables.py -k says_it_is_prepared",
         "_operands.py",
-        "if ours not in (None, library.name):",
-        "if False:",
+        "cupy is None or type(array) is not cupy.PreparedWeight",
+        'not hasattr(array, "prepared_for")',
     ),
     Fault(
         "a list where a bias belongs",

@@ -69,7 +69,10 @@ def signature(x: Any, weight: Any, bias: Any) -> tuple[Any, ...] | None:
     """
     if type(weight) not in _OWN or not (bias is None or type(bias) in _OWN) or _autocasts() or is_watched():
         return None
-    return _of(x), _of(weight), None if bias is None else _of(bias), torch.get_num_threads(), is_here()
+    try:
+        return _of(x), _of(weight), None if bias is None else _of(bias), torch.get_num_threads(), is_here()
+    except RuntimeError:  # of a nested tensor, which has no shape
+        return None
 
 
 class at_rest:  # noqa: N801  it stands in a `with`, as a function would
