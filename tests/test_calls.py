@@ -5,7 +5,7 @@ import pytest
 
 import upconv
 from refusals import refused
-from upconv import _calls, _dispatch
+from upconv import _calls, _plans
 
 pytestmark = pytest.mark.value
 
@@ -49,7 +49,7 @@ def test_each_word_tells_calls_apart(plain, square, verb, monkeypatch):
 
     def alone(words):
         with monkeypatch.context() as patch:
-            patch.setattr(_dispatch, "_PLANS", {})
+            patch.setattr(_plans, "_PLANS", {})
             patch.setattr(_calls, "_CALLS", {})
             return call(words)
 

@@ -21,6 +21,7 @@ MODULES = ("test_arguments", "test_conv_arguments", "test_operands", "test_linea
 ELSEWHERE = {
     "refuse(called, array)": "torch dask",
     "dense, got": "torch",
+    "prepared for cupy": "cupy",
     "masked": "dask",
     "not known": "dask tensorflow",
     "on device": "torch jax strict tensorflow mxnet",

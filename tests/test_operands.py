@@ -1,5 +1,7 @@
 """Every refusal about the arrays of a call, by its text: what is no array, and library, dtype and device."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -34,7 +36,7 @@ def test_what_is_not_an_array(plain, what):
 
 def test_arrays_that_mean_more_than_their_numbers(plain, library):
     x, weight = plain.make(np.ones(X)), plain.make(np.ones(W))
-    text = r"must be an array of one of .*, got Metres; pass numpy.asarray\(...\) of it, which is the numbers alone"
+    text = r"must be an array of one of .*, got Metres; pass numpy.asarray\(...\) of it, which is the values alone"
     with refused(TypeError, match=f"`x` {text}"):
         upconv.conv_transpose2d(np.ones(X).view(Metres), weight)
     with refused(TypeError, match=f"`weight` {text}"):
@@ -186,3 +188,27 @@ def test_prepare_gives_the_weight_itself_where_there_is_nothing_to_lay_out(plain
 def test_prepare_refuses_what_is_no_array():
     with pytest.raises(TypeError, match=r"`weight` must be an array of one of numpy, .* got list"):
         upconv.prepare([[[1.0]]])
+
+
+def test_a_weight_prepared_for_cupy(library):
+    if library.name != "cupy":
+        pytest.skip("only CuPy's weights are prepared")
+    from upconv._lower._cupy._weights import PreparedWeight
+
+    prepared = PreparedWeight.__new__(PreparedWeight)
+    with refused(
+        TypeError, match="`weight` was prepared for cupy, and `x` is an array of numpy; pass the array itself"
+    ):
+        upconv.conv_transpose(np.ones((1, 1, 3)), prepared)
+
+
+def test_a_masked_and_a_nested_tensor(torch):
+    x, weight = torch.ones(2, 6, 5), torch.ones(6, 3, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's, that both are prototypes
+        masked = torch.masked.masked_tensor(x, x > 0)
+        nested = torch.nested.nested_tensor([x[0], x[0, :, :3]])
+        with refused(TypeError, match=r"`x` must be .* got MaskedTensor; fill it"):
+            upconv.conv_transpose(masked, weight)
+        with refused(TypeError, match=r"`x` must be dense, got a nested tensor; pad it by"):
+            upconv.conv_transpose(nested, weight)

@@ -83,18 +83,6 @@ def test_what_says_it_is_prepared(plain, library):
         upconv.conv_transpose(x, Pretender(weight))
 
 
-def test_a_weight_prepared_for_cupy(library):
-    if library.name != "cupy":
-        pytest.skip("only CuPy's weights are prepared")
-    from upconv._lower._cupy._weights import PreparedWeight
-
-    prepared = PreparedWeight.__new__(PreparedWeight)
-    with refused(
-        TypeError, match="`weight` was prepared for cupy, and `x` is an array of numpy; pass the array itself"
-    ):
-        upconv.conv_transpose(np.ones((1, 1, 3)), prepared)
-
-
 @pytest.mark.value
 @pytest.mark.usefixtures("once")
 def test_an_attribute_called_mask_is_anyones():
@@ -125,20 +113,6 @@ def test_a_parameter_with_a_mask(torch):
     torch.testing.assert_close(upconv.conv_transpose(x, pruned, **WORDS), expected)
     compiled = torch.compile(lambda x, w: upconv.conv_transpose(x, w, **WORDS), backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(x, pruned), expected)
-
-
-def test_a_masked_and_a_nested_tensor(torch):
-    import warnings
-
-    x, weight = torch.ones(2, 6, 5), torch.ones(6, 3, 4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch's, that both are prototypes
-        masked = torch.masked.masked_tensor(x, x > 0)
-        nested = torch.nested.nested_tensor([x[0], x[0, :, :3]])
-        with refused(TypeError, match=r"`x` must be .* got MaskedTensor; fill it"):
-            upconv.conv_transpose(masked, weight)
-        with refused(TypeError, match=r"`x` must be dense, got a nested tensor; pad it by"):
-            upconv.conv_transpose(nested, weight)
 
 
 def foreign(library):

@@ -41,7 +41,7 @@ def advice(array: Any) -> str:
     """Say what to pass in place of an object."""
     if is_masked(array):
         return "fill it by .filled(...)"
-    if isinstance(array, (list, tuple, int, float, complex)):
+    if type(array).__module__ == "builtins":
         return "make one first, as by numpy.asarray(..., dtype=...)"
     for kind in type(array).__mro__:
         found = KINDS.get((kind.__module__.partition(".")[0], kind.__name__))
