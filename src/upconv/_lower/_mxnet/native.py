@@ -19,6 +19,7 @@ from typing import Any
 import mxnet as mx
 from mxnet import numpy as np
 
+from upconv._lower._mxnet._accumulation import accumulating
 from upconv._plan import Plan
 
 __all__ = ["conv_transpose", "reason", "refusal", "workspace"]
@@ -74,6 +75,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return batch * plan.out_channels * prod(grown) * itemsize
 
 
+@accumulating
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Call the op; grow and crop what is left."""
     with mx.util.np_shape(True):  # otherwise a batch of 0 is one of unknown size to MXNet
