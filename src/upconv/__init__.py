@@ -39,6 +39,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    """List the public names, those that are not imported yet among them."""
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     """Import what few programs ask for when it is first asked for."""
     if name == "diagram":

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
+import upconv._types as t
 from upconv._arguments import exact_shape
 from upconv._dispatch import run_conv_transpose
 from upconv._plans import plan_for
 
 __all__ = ["conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "output_shape"]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TypeVar
-
-    Array = TypeVar("Array")
-    PerAxis = int | Sequence[int]
-    Padding = int | str | Sequence[int | tuple[int, int]]
-
 
 def conv_transpose(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     r"""Transposed convolution over as many spatial axes as ``weight`` has.
 
     Each input sample lays a copy of the kernel, scaled by its value, into the output; the copies stand ``stride``
@@ -111,19 +103,19 @@ def conv_transpose(
 
 
 def conv_transpose1d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv_transpose` over one spatial axis: ``x`` is (N, C_in, L) or (C_in, L), ``weight`` (C_in, C_out/groups, k).
 
     Parameters, errors and result are those of `conv_transpose`; another rank is a ValueError.
@@ -140,19 +132,19 @@ def conv_transpose1d(
 
 
 def conv_transpose2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv_transpose` over two spatial axes: ``x`` is (N, C_in, H, W) or (C_in, H, W), ``weight`` has four axes.
 
     Parameters, errors and result are those of `conv_transpose`; another rank is a ValueError.
@@ -172,19 +164,19 @@ def conv_transpose2d(
 
 
 def conv_transpose3d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv_transpose` over three spatial axes: ``x`` is (N, C_in, D, H, W) or (C_in, D, H, W), ``weight`` has five.
 
     Parameters, errors and result are those of `conv_transpose`; another rank is a ValueError.
@@ -201,18 +193,18 @@ def conv_transpose3d(
 
 
 def output_shape(
-    x_shape: Sequence[int],
-    weight_shape: Sequence[int],
-    bias_shape: Sequence[int] | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x_shape: t.Shape,
+    weight_shape: t.Shape,
+    bias_shape: t.Shape | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-) -> tuple[int, ...]:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+) -> t.Ints:
     """Return the shape that `conv_transpose` gives with the same arguments, without any array.
 
     Parameters

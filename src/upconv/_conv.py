@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
+import upconv._types as t
 from upconv._dispatch import run_conv, run_conv_weight
 
 __all__ = ["conv", "conv1d", "conv2d", "conv3d", "conv_weight"]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import TypeVar
-
-    Array = TypeVar("Array")
-    PerAxis = int | Sequence[int]
-    Padding = int | str | Sequence[int | tuple[int, int]]
-
 
 def conv(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
     *,
     groups: int = 1,
-    dilation: PerAxis = 1,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    dilation: t.PerAxis = 1,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     r"""Convolution as networks have it, a cross-correlation: the exact adjoint of `conv_transpose`.
 
     With the same weight and arguments, for real arrays and every x and y,
@@ -100,17 +92,17 @@ def conv(
 
 
 def conv1d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
     *,
     groups: int = 1,
-    dilation: PerAxis = 1,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    dilation: t.PerAxis = 1,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv` over one spatial axis: ``x`` is (N, C_in, L) or (C_in, L), ``weight`` (C_out, C_in/groups, k).
 
     Parameters, errors and result are those of `conv`; another rank is a ValueError.
@@ -125,17 +117,17 @@ def conv1d(
 
 
 def conv2d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
     *,
     groups: int = 1,
-    dilation: PerAxis = 1,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    dilation: t.PerAxis = 1,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv` over two spatial axes: ``x`` is (N, C_in, H, W) or (C_in, H, W), ``weight`` has four axes.
 
     Parameters, errors and result are those of `conv`; another rank is a ValueError.
@@ -151,17 +143,17 @@ def conv2d(
 
 
 def conv3d(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
     *,
     groups: int = 1,
-    dilation: PerAxis = 1,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    dilation: t.PerAxis = 1,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     """`conv` over three spatial axes: ``x`` is (N, C_in, D, H, W) or (C_in, D, H, W), ``weight`` has five.
 
     Parameters, errors and result are those of `conv`; another rank is a ValueError.
@@ -176,17 +168,17 @@ def conv3d(
 
 
 def conv_weight(
-    x: Array,
-    y: Array,
-    kernel_size: Sequence[int],
-    stride: PerAxis = 1,
-    padding: Padding = 0,
+    x: t.Array,
+    y: t.Array,
+    kernel_size: t.Shape,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
     *,
     groups: int = 1,
-    dilation: PerAxis = 1,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> Array:
+    dilation: t.PerAxis = 1,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> t.Array:
     r"""Correlate the two images that a weight connects: the third of three, beside `conv_transpose` and `conv`.
 
     For real arrays, every weight w of that kernel size, and the same other arguments,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import upconv._types as t
 from upconv._api import conv_transpose
 from upconv._arguments import exact, exact_shape
 from upconv._plan import Plan
@@ -9,14 +10,9 @@ from upconv._plans import plan_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
-    from matplotlib.figure import Figure, SubFigure
-
-    PerAxis = int | Sequence[int]
     Ints = tuple[int, ...]
-    Padding = int | str | Sequence[int | tuple[int, int]]
 
 __all__ = ["diagram"]
 
@@ -25,17 +21,17 @@ MOST_SAMPLES = 32
 
 
 def diagram(
-    size: PerAxis,
-    kernel: PerAxis,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
-    dilation: PerAxis = 1,
+    size: t.PerAxis,
+    kernel: t.PerAxis,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    highlight: PerAxis | None = None,
-    figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+    output_size: t.PerAxis | None = None,
+    highlight: t.PerAxis | None = None,
+    figure: t.Figure | t.SubFigure | None = None,
+) -> t.Figure | t.SubFigure:
     """Draw a transposed convolution over one or two axes: input, kernel, and how often each output sample is reached.
 
     Input and kernel are all ones, so the numbers in the output count the copies that overlap there: where they differ

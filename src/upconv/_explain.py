@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 
+import upconv._types as t
 from upconv._dispatch import resolve
 from upconv._libraries import dtype_name, itemsize
 from upconv._operands import autocast, untraced
@@ -37,6 +38,13 @@ class Explanation(namedtuple("Explanation", "library version algorithm reason ou
 
     __slots__ = ()
 
+    library: str
+    version: str
+    algorithm: t.Algorithm
+    reason: str
+    output_shape: t.Ints
+    workspace: int
+
     def __str__(self) -> str:
         rows = {
             "library": f"{self.library} {self.version}",
@@ -49,18 +57,18 @@ class Explanation(namedtuple("Explanation", "library version algorithm reason ou
 
 
 def explain(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: Any = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: Any = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
 ) -> Explanation:
     """Tell which algorithm a call to `conv_transpose` would run, and why, from shapes and dtypes alone.
 

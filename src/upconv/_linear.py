@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from math import prod
 
+import upconv._types as t
 from upconv._api import conv_transpose
 from upconv._arguments import MAX_ELEMENTS, exact_shape
 from upconv._conv import conv
@@ -18,10 +19,7 @@ from upconv._variables import plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
-
-    PerAxis = int | Sequence[int]
-    Padding = int | str | Sequence[int | tuple[int, int]]
+    from typing import Any, Literal, overload
 
 __all__ = ["as_matrix", "linear_operator"]
 
@@ -29,19 +27,51 @@ __all__ = ["as_matrix", "linear_operator"]
 SPARSE = {"numpy": "scipy", "cupy": "cupyx.scipy"}
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def as_matrix(
+        weight: t.Array,
+        x_shape: t.Shape,
+        stride: t.PerAxis = 1,
+        padding: t.Padding = 0,
+        output_padding: t.PerAxis = 0,
+        groups: int = 1,
+        dilation: t.PerAxis = 1,
+        *,
+        output_size: t.PerAxis | None = None,
+        data_format: t.DataFormat = "channels_first",
+        dense: Literal[True],
+    ) -> t.Array: ...
+    @overload
+    def as_matrix(
+        weight: t.Array,
+        x_shape: t.Shape,
+        stride: t.PerAxis = 1,
+        padding: t.Padding = 0,
+        output_padding: t.PerAxis = 0,
+        groups: int = 1,
+        dilation: t.PerAxis = 1,
+        *,
+        output_size: t.PerAxis | None = None,
+        data_format: t.DataFormat = "channels_first",
+        dense: bool = False,
+    ) -> t.SparseMatrix[t.Array] | Any: ...
+
+
 def as_matrix(
-    weight: Any,
-    x_shape: Sequence[int],
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    weight: t.Array,
+    x_shape: t.Shape,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
     dense: bool = False,
-) -> Any:
+) -> t.SparseMatrix[t.Array] | t.Any:
     r"""Return the matrix of the map from ``x.ravel()`` to ``conv_transpose(x, weight, ...).ravel()``.
 
     Its transpose is the matrix of `conv`, and each of its columns holds one copy of the kernel.
@@ -98,17 +128,17 @@ def as_matrix(
 
 
 def linear_operator(
-    weight: Any,
-    x_shape: Sequence[int],
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    weight: t.Array,
+    x_shape: t.Shape,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-) -> Any:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+) -> t.LinearOperator[t.Array]:
     r"""Return the map of `as_matrix` as a ``LinearOperator``, for `scipy.sparse.linalg`'s solvers: no matrix is formed.
 
     Parameters
@@ -149,7 +179,8 @@ def linear_operator(
     linalg = _scientific("linear_operator", library, "sparse.linalg")
     words = {"padding": tuple(zip(plan.lo, plan.hi, strict=True)), "dilation": plan.dilation}
     words |= {"stride": plan.stride, "groups": plan.groups, "data_format": data_format}
-    conjugated = weight.conj()
+    kernel: Any = weight
+    conjugated = kernel.conj()
 
     def forward(v: Any) -> Any:
         return _columnwise(conv_transpose, v, plan.sample_shape, weight, words)

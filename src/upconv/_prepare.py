@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import upconv._types as t
 from upconv._libraries import lowerings
 from upconv._operands import common_library
 from upconv._variables import plain
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 __all__ = ["prepare"]
 
 
-def prepare(weight: Any) -> Any:
+def prepare(weight: t.Array) -> t.Array:
     r"""Return what may stand in place of ``weight`` in many calls, so that none of them lays it out again.
 
     Where a library's algorithm reads the weight in a layout of its own, as CuPy's raw kernel does, the result keeps

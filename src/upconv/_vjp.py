@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import upconv._types as t
 from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
 from upconv._dispatch import run_conv_bias
@@ -12,30 +13,21 @@ from upconv._variables import plain
 
 __all__ = ["vjp"]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    Array = Any
-    PerAxis = int | Sequence[int]
-    Padding = int | str | Sequence[int | tuple[int, int]]
-
 
 def vjp(
-    x: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: PerAxis = 1,
-    padding: Padding = 0,
-    output_padding: PerAxis = 0,
+    x: t.Array,
+    weight: t.Array,
+    bias: t.Array | None = None,
+    stride: t.PerAxis = 1,
+    padding: t.Padding = 0,
+    output_padding: t.PerAxis = 0,
     groups: int = 1,
-    dilation: PerAxis = 1,
+    dilation: t.PerAxis = 1,
     *,
-    output_size: PerAxis | None = None,
-    data_format: str = "channels_first",
-    algorithm: str = "auto",
-) -> tuple[Array, Callable[[Array], tuple[Array, Array, Array | None]]]:
+    output_size: t.PerAxis | None = None,
+    data_format: t.DataFormat = "channels_first",
+    algorithm: t.Algorithm = "auto",
+) -> tuple[t.Array, t.Pullback[t.Array]]:
     """Transposed convolution, and its vector-Jacobian product: derivatives on libraries that have none of their own.
 
     Parameters
@@ -86,7 +78,7 @@ def vjp(
     crop = tuple(zip(plan.lo, plan.hi, strict=True))
     words = {"groups": plan.groups, "dilation": plan.dilation, "data_format": data_format, "algorithm": back}
 
-    def pullback(cotangent: Array) -> tuple[Array, Array, Array | None]:
+    def pullback(cotangent: t.Array) -> tuple[t.Array, t.Array, t.Array | None]:
         (cotangent,) = plain(cotangent)
         like_the_result(y, cotangent)
         return (

@@ -37,7 +37,7 @@ class Trial:
 
     def run(self, algorithm: str) -> float:
         """Return the largest error in units in the last place; raise `NotTaken`, `Wrong` or the library's error."""
-        call = self.arrays.once(partial(conv_transpose, **self.case.arguments, algorithm=algorithm))
+        call = self.arrays.once(partial(conv_transpose, **(self.case.arguments | {"algorithm": algorithm})))
         try:
             y = call(*self.operands)
         except ValueError as refusal:
