@@ -5,7 +5,6 @@ import pytest
 
 import upconv
 from cases import CASES
-from libraries import variants
 
 BY_NAME = {case.name: case for case in CASES}
 PASSES = 3
