@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ __all__ = ["MAX_ELEMENTS", "MOST", "exact", "exact_shape", "in_range", "per_axis
 MOST = 2**63 - 1
 # More bytes than a processor addresses; XLA ends the process where their number has more than 64 bits.
 MAX_ELEMENTS = 2**56
+# Of an array: no library that is not traced has more. A sequence that is longer is not gone through.
+MOST_AXES = 64
 
 
 def exact(name: str, value: Any, depth: int = 2) -> Exact:
@@ -33,7 +36,11 @@ def exact(name: str, value: Any, depth: int = 2) -> Exact:
     if type(value) is int or value is None or type(value) is str:
         return value
     if depth and isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-        return tuple([exact(name, item, depth - 1) for item in value])
+        items = list(islice(value, MOST_AXES + 1))
+        if len(items) > MOST_AXES:
+            kind = type(value).__name__
+            raise ValueError(f"`{name}` must have one value for each axis, at most {MOST_AXES}, got more in a {kind}")
+        return tuple([exact(name, item, depth - 1) for item in items])
     if type(value) is not bool and "bool" not in str(getattr(value, "dtype", "")):
         try:
             return operator.index(value)

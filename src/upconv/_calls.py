@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from upconv._arguments import MOST_AXES
 from upconv._libraries import remember
+from upconv._memory import Memory
 from upconv._operands import look
 from upconv._plan import Plan
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["keep", "recall"]
 
-_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = {}
+# Bytes of all calls with their plans, a few thousand.
+_CALLS: dict[Any, tuple[Callable[..., Any], Plan, bool]] = Memory(2**24)
 _EXACT = frozenset((int, str, type(None)))
 
 
@@ -39,7 +42,7 @@ def keep(key: tuple[Any, ...] | None, lower: Callable[..., Any], plan: Plan, bat
 
 def _are_exact(words: tuple[Any, ...]) -> bool:
     """Whether words are equal only where they mean the same, as 1.0, True and 1 are not."""
-    for word in words:  # noqa: SIM110  a generator takes a microsecond more
-        if type(word) not in _EXACT and not (type(word) is tuple and _are_exact(word)):
+    for word in words:  # a generator takes a microsecond more
+        if type(word) not in _EXACT and not (type(word) is tuple and len(word) <= MOST_AXES and _are_exact(word)):
             return False
     return True

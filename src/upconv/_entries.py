@@ -35,7 +35,9 @@ def sparse_matrix(plan: Plan, weight: Any, csr: Any) -> Any:
         _ravel(plan, group * each + k, o, plan.out_channels, plan.out),
     )
     shape = (prod(plan.image_shape), prod(plan.sample_shape))
-    return csr((values.ravel(), (rows.ravel(), columns.ravel())), shape)
+    # SciPy's compiled loops know the machine's byte order alone.
+    values = values.ravel().astype(values.dtype.newbyteorder("="), copy=False)
+    return csr((values, (rows.ravel(), columns.ravel())), shape)
 
 
 def _meetings(xp: Any, taps: tuple[Tap, ...], s: int) -> tuple[Any, Any, Any]:

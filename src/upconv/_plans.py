@@ -7,6 +7,7 @@ import operator
 from upconv._arguments import exact
 from upconv._geometry import conv_plan, conv_transpose_plan, conv_weight_plan, sample_shape, two_samples
 from upconv._libraries import remember, remembers
+from upconv._memory import Memory
 from upconv._plan import Plan
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["conv_plan_for", "conv_weight_plan_for", "plan_for"]
 
-_PLANS: dict[Any, Plan] = {}
+_PLANS: dict[Any, Plan] = Memory(2**24)
 
 
 def _known(make: Callable[..., Plan], key: tuple[Any, ...]) -> Plan:

@@ -11,11 +11,20 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+import upconv
 
 __all__ = ["Child", "Silent", "environment"]
 
 CAN_STOP = hasattr(signal, "SIGSTOP")
+# With -P, no module of the current folder, as somebody's numpy.py, stands in for a library. The package that is measured
+# is the one that runs here, wherever it lies, and nothing else is imported from beside it.
+START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import upconv; del sys.path[0]; "
+    "from upconv._bench.worker import main; main()"
+)
 
 
 class Silent(Exception):  # noqa: N818  a finding
@@ -36,7 +45,7 @@ class Child:
         self.patience = patience
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed with the process
         self.process = subprocess.Popen(  # noqa: S603  a module of this package
-            [sys.executable, "-m", "upconv._bench.worker", library, name, str(threads)],
+            [sys.executable, "-P", "-c", START, str(Path(upconv.__file__).parents[1]), library, name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,

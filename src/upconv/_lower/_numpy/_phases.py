@@ -5,7 +5,6 @@ Phases that have their shifts in common are computed side by side: one matrix gi
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from typing import Any, NamedTuple
@@ -13,9 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from upconv._lower._numpy._grid import ALL
+from upconv._memory import remembered
 from upconv._plan import Plan
 
 __all__ = ["Run", "by_phase", "classes"]
+
+# Of the classes of all plans: with a dilation, each phase is a class of its own.
+KEPT_BYTES = 8 << 20
 
 
 class Run(NamedTuple):
@@ -28,7 +31,7 @@ class Run(NamedTuple):
     shifts: tuple[int, ...]
 
 
-@lru_cache(maxsize=512)
+@remembered(KEPT_BYTES)
 def classes(plan: Plan) -> tuple[tuple[Run, ...], ...]:
     """Phases that the same shifts reach, on every axis: one product for each."""
 

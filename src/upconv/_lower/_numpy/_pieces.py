@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from upconv._lower._numpy._program import Program, Way, correlation_of, program_of
+from upconv._lower._numpy._readable import readable
 from upconv._lower._numpy._threads import MOST_THREADS, cores, share
 from upconv._plan import Plan
 
@@ -42,13 +43,13 @@ def run(way: Way, plan: Plan, given: Any, weight: Any, bias: Any, result: Any, t
     of = program_of(way, plan, len(given), given.dtype)
     threads = team.threads if of.is_much else 1
     groups, channels = of.weight[0], result.shape[-1 if plan.channels_last else 1]
-    bias = np.zeros(channels, given.dtype) if bias is None else np.ascontiguousarray(bias, given.dtype)
+    bias = np.zeros(channels, given.dtype) if bias is None else readable(bias, given.dtype)
     packed = _packed(of, weight, given.dtype, team, threads)
     if packed is None:
         return False
     if not of.is_all:
         result[...] = bias.reshape(-1, *(1,) * (0 if plan.channels_last else plan.rank))
-    given, result = np.ascontiguousarray(given).reshape(-1), result.reshape(-1)
+    given, result = readable(given, given.dtype), result.reshape(-1)
     tasks: list[Callable[[], None]] = []
     for part in of.parts:
         task = part.plain, given, part.given, packed, bias.reshape(groups, -1), result, part.result
@@ -64,7 +65,7 @@ def _packed(of: Program, weight: Any, dtype: Any, team: Team, threads: int) -> A
     from upconv._lower._numpy._packing import pack
 
     tables, plain = of.parts[0][:2]  # whose terms and rows are those of all
-    taps = np.ascontiguousarray(weight[of.taps], dtype).reshape(of.weight[0], -1)
+    taps = readable(weight[of.taps], dtype).reshape(of.weight[0], -1)
     packed = np.empty((len(taps), tables.sizes.packed), dtype)
     shares = _shares(len(tables.blocks), threads if taps.size > MANY_WEIGHTS else 1)
     finite: Any = np.empty((len(shares), 1), bool)
@@ -81,7 +82,7 @@ def correlate(plan: Plan, x: Any, y: Any, weight: Any, team: Team) -> bool:
     groups, ins, terms = of.weight[0], of.weight[1], prod(of.weight[2:])
     threads = min(team.threads, max(1, WEIGHTS // (groups * ins * terms * x.itemsize))) if of.is_much else 1
     totals = np.zeros((threads, groups, -(-ins // HIGH), -(-terms // WIDE), HIGH * WIDE), x.dtype)
-    x, y = (np.ascontiguousarray(a).reshape(-1) for a in (x, y))
+    x, y = (readable(a, totals.dtype) for a in (x, y))
     of_thread: list[list[Callable[[], None]]] = [[] for _ in totals]
     for part in of.parts:
         arrays = x, part.result, y, part.given

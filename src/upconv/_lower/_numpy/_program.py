@@ -6,7 +6,6 @@ It takes half a hundred microseconds of Python, where whole layers take a thousa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from upconv._lower._numpy._phases import classes
 from upconv._lower._numpy._tables import GATHERED, MOST_GATHERED, SHORT_RUN, TILE_BYTES, Steps, Tables, plain
 from upconv._lower._numpy._threads import cores
 from upconv._lower._numpy._ways import backward, forward
+from upconv._memory import remembered
 from upconv._plan import Plan
 
 __all__ = ["Part", "Program", "correlation_of", "is_too_long", "kept_bytes", "program_of"]
@@ -31,6 +31,8 @@ MOST_BYTES = 4 * TILE_BYTES
 # many products: some 20 ms, for whose end an interrupt waits.
 MANY_PIECES = 64
 MANY_PRODUCTS = 2**31
+# Of all programs of a kind: the tables of one may be a megabyte. One that is larger is worked out at each call.
+KEPT_BYTES = 32 << 20
 
 Way = Callable[..., Tables]
 
@@ -56,14 +58,13 @@ class Program(NamedTuple):
     is_much: bool  # whether it is worth waking a thread
 
 
-# Few are kept, because the tables of one may be a megabyte.
-@lru_cache(maxsize=64)
+@remembered(KEPT_BYTES)
 def program_of(way: Way, plan: Plan, batch: int, dtype: Any) -> Program:
     """Of one of the two ways."""
     return _program(way, plan, batch, dtype)
 
 
-@lru_cache(maxsize=64)
+@remembered(KEPT_BYTES)
 def correlation_of(plan: Plan, batch: int, dtype: Any) -> Program:
     """Of the weight from both: x is laid out beside y."""
     return _program(backward, plan, batch, dtype, plan.in_channels // plan.groups)

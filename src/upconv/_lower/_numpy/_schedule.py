@@ -8,12 +8,12 @@ Arrays have these axes, with the images innermost, so that small images make lon
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import groupby, pairwise, product
 from math import prod
 from typing import Any, NamedTuple
 
 from upconv._lower._numpy._grid import ALL, Index, grid_of, kept
+from upconv._memory import remembered
 from upconv._plan import Plan
 
 __all__ = ["LONGEST_ROW", "Addition", "Place", "Schedule", "Tile", "make_schedule", "row_bytes", "too_long"]
@@ -32,6 +32,8 @@ FEW = 256
 # From this stride on, the last axis is interleaved by a transposed copy, not by one copy for each phase: with stride 8
 # FCN's layer takes 7.9 ms in place of 11.3.
 LONG_STRIDE = 8
+# Of all schedules, each with an entry for every shift and every phase.
+KEPT_BYTES = 16 << 20
 
 
 class Tile(NamedTuple):
@@ -83,7 +85,7 @@ def too_long(plan: Plan, itemsize: int) -> int | None:
     return axis if plan.size[axis] > max(1, 2 * reach) and plan.out[axis] > plan.stride[axis] else None
 
 
-@lru_cache(maxsize=512)
+@remembered(KEPT_BYTES)
 def make_schedule(plan: Plan, batch: int, itemsize: int) -> Schedule:
     rank, grid = plan.rank, grid_of(plan)
     square = plan.kernel == plan.stride and set(plan.dilation) == {1}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from upconv._lower._numpy._numba import DTYPES, missing
+from upconv._lower._numpy._readable import readable
 from upconv._plan import Plan
 
 __all__ = ["conv", "conv_transpose", "conv_weight", "reason", "refusal", "slow", "workspace"]
@@ -54,21 +55,21 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Add to y."""
     y = _filled((len(x), *plan.image_shape), plan, bias, x.dtype)
-    _add().to_y(len(x), _numbers(plan), _line(x), _line(weight), y.reshape(-1))
+    _add().to_y(len(x), _numbers(plan), readable(x, y.dtype), readable(weight, y.dtype), y.reshape(-1))
     return y if x.dtype.isnative else y.astype(x.dtype)
 
 
 def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
     """Add to x."""
     x = _filled((len(y), *plan.sample_shape), plan, bias, y.dtype)
-    _add().to_x(len(y), _numbers(plan), x.reshape(-1), _line(weight), _line(y))
+    _add().to_x(len(y), _numbers(plan), x.reshape(-1), readable(weight, x.dtype), readable(y, x.dtype))
     return x if y.dtype.isnative else x.astype(y.dtype)
 
 
 def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
     """Add to the weight."""
     weight = _filled(plan.weight_shape, plan, None, x.dtype)
-    _add().to_weight(len(x), _numbers(plan), _line(x), weight.reshape(-1), _line(y))
+    _add().to_weight(len(x), _numbers(plan), readable(x, weight.dtype), weight.reshape(-1), readable(y, weight.dtype))
     return weight if x.dtype.isnative else weight.astype(x.dtype)
 
 
@@ -92,13 +93,6 @@ def _filled(shape: tuple[int, ...], plan: Plan, bias: Any, dtype: Any) -> Any:
     filled = np.empty(shape, dtype.newbyteorder("="))
     filled[...] = bias if plan.channels_last else bias.reshape(-1, *(1,) * plan.rank)
     return filled
-
-
-def _line(array: Any) -> Any:
-    """The numbers one after the other, as the machine has them; for Numba one that is read-only is of another type."""
-    line = np.asarray(array).reshape(-1)
-    fits = line.dtype.isnative and line.flags.writeable
-    return line if fits else line.astype(line.dtype.newbyteorder("="))
 
 
 @lru_cache(maxsize=512)
