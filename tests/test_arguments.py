@@ -74,6 +74,7 @@ def test_a_compiled_call_refuses_the_same(torch, how, changes, error, text):
         (3, TypeError, "`x_shape` must be a tuple of ints, got 3"),
         ((1, 4, 3.0, 5), TypeError, "`x_shape` must be .*, got 3.0"),
         ((1, 4, (3,), 5), TypeError, "`x_shape` must be a tuple of ints"),
+        (range(10**8), ValueError, "`x_shape` must have one value for each axis, at most 64, got more in a range"),
         ((1, 4, -3, 5), ValueError, "`x_shape` must have every size at least 0, got -3 on axis 2"),
         ((1, 4, 3, 2**63), ValueError, "`x_shape` must have every size at most 9223372036854775807, got 9"),
     ],

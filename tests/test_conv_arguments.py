@@ -43,6 +43,8 @@ CONV = [
 ]
 CONV_WEIGHT = [
     ({"kernel_size": 3}, TypeError, "`kernel_size` must be a tuple of one int for each spatial axis, got 3"),
+    ({"kernel_size": range(10**8)}, ValueError, "`kernel_size` must have one value .* at most 64, got more in a range"),
+    ({"kernel_size": (3, range(10**8))}, ValueError, "`kernel_size` must have one value .* more in a range"),
     ({"kernel_size": ()}, TypeError, "`kernel_size` must be a tuple of one int for each spatial axis"),
     ({"kernel_size": ((3, 2), 2)}, TypeError, "`kernel_size` must be a tuple of one int for each spatial axis"),
     ({"kernel_size": (3, 0)}, ValueError, "`kernel_size` must have every value at least 1, got 0 on axis 1"),

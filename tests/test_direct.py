@@ -135,17 +135,17 @@ def test_what_is_not_finite_in_the_weight_is_left_to_columns(compiled, value):
 def test_without_numba(library, monkeypatch):
     if library.name != "numpy":
         pytest.skip("of NumPy")
-    from upconv._lower._numpy._numba import missing
+    from upconv._lower._numpy._numba import _is_installed
 
     x, weight = np.ones((2, 32, 24, 24), "float32"), np.ones((32, 24, 3, 5), "float32")
     monkeypatch.setitem(sys.modules, "numba", None)
-    missing.cache_clear()
+    _is_installed.cache_clear()
     try:
         assert upconv.explain(x, weight, stride=(2, 3)).algorithm == "overlap_add"
         with refused(ValueError, "direct does not take a call without Numba, which is not installed"):
             upconv.conv_transpose(x, weight, stride=(2, 3), algorithm="direct")
     finally:
-        missing.cache_clear()
+        _is_installed.cache_clear()
 
 
 def test_a_kernel_that_reaches_far_is_not_taken(compiled):

@@ -96,6 +96,39 @@ def test_solvers_invert_it(scipy):
     np.testing.assert_allclose(linalg.cg(operator.H @ operator, operator.H @ y, rtol=1e-13)[0], x, atol=1e-9)
 
 
+@pytest.mark.value
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">c16"])
+@pytest.mark.parametrize("data_format", LAYOUTS)
+def test_of_a_big_endian_weight(scipy, dtype, data_format):
+    case = next(case for case in SOME if case.name == "groups")
+    weight = case.arrays(np.dtype(dtype).newbyteorder("="))[1]
+    shape = case.x[1:] if data_format == "channels_first" else (*case.x[2:], case.x[1])
+    words = case.arguments | {"data_format": data_format}
+    expected = upconv.as_matrix(weight, shape, **words, dense=True)
+    odd = weight.astype(dtype)
+    sparse, dense = (upconv.as_matrix(odd, shape, **words, dense=dense) for dense in (False, True))
+    for found in (sparse.toarray(), dense):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype.name == weight.dtype.name
+    if weight.dtype.kind in "fc":
+        operator = upconv.linear_operator(odd, shape, **words)
+        v, u = (np.random.default_rng(n).standard_normal(expected.shape[n]).astype(weight.dtype) for n in (1, 0))
+        for vector, other in ((v, u), (v.astype(dtype), u.astype(dtype))):
+            np.testing.assert_allclose(operator @ vector, expected @ v, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(operator.H @ other, expected.conj().T @ u, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.value
+def test_of_a_weight_that_is_unaligned_or_read_only(scipy):
+    case = next(case for case in SOME if case.name == "pairs")
+    weight = case.arrays()[1]
+    unaligned = np.zeros(weight.nbytes + 1, "uint8")[1:].view(weight.dtype).reshape(weight.shape)
+    unaligned[...] = weight
+    unaligned.flags.writeable = False
+    found = upconv.as_matrix(unaligned, case.x[1:], **case.arguments)
+    np.testing.assert_array_equal(found.toarray(), matrix_of(case))
+
+
 def test_refusals(library, plain, monkeypatch):
     weight = plain.make(np.ones((2, 1, 3)))
     if library.name not in ("numpy", "cupy"):

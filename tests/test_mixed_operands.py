@@ -193,7 +193,7 @@ def test_tensors_of_odd_memory(torch):
         lambda a: torch.frombuffer(bytearray(b"_" + a.tobytes()), dtype=torch.float64, offset=1).view(a.shape),
         lambda a: torch._neg_view(torch.from_numpy(-a)),
         lambda a: torch.complex(torch.zeros(a.shape, dtype=torch.float64), torch.from_numpy(-a)).conj().imag,
-        lambda a: torch.from_numpy(a).movedim(1, -1).contiguous().movedim(-1, 1),
+        lambda a: torch.from_numpy(a).movedim(0, -1).contiguous().movedim(-1, 0),
     ]
     arrays = *case.arrays(), rng.standard_normal((case.x[0], case.weight[1], *case.out))
     wide = expected_of(case, *arrays)

@@ -19,8 +19,8 @@ import upconv
 __all__ = ["Child", "Silent", "environment"]
 
 CAN_STOP = hasattr(signal, "SIGSTOP")
-# With -P, no module of the current folder, as somebody's numpy.py, stands in for a library. The package that is measured
-# is the one that runs here, wherever it lies, and nothing else is imported from beside it.
+# With -P, no module of the current folder, as somebody's numpy.py, stands in for a library. The package measured is the
+# one that runs here, wherever it lies, and nothing else is imported from beside it.
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import upconv; del sys.path[0]; "
     "from upconv._bench.worker import main; main()"
