@@ -37,9 +37,9 @@ def small_tiles(torch, monkeypatch):
 
     for name in ("BY_SAMPLES", "BY_CHANNELS", "PHASES"):
         monkeypatch.setattr(_tiles, name, 600)
-    _schedule._made.cache_clear()
+    _schedule.make_schedule.cache_clear()
     yield
-    _schedule._made.cache_clear()
+    _schedule.make_schedule.cache_clear()
 
 
 @pytest.mark.value

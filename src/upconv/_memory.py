@@ -54,7 +54,7 @@ def remembered(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
             found = memory.get(key)
             if found is None:
                 found = memory[key] = make(*key)  # type: ignore[call-arg]
-            return found  # type: ignore[no-any-return]
+            return found
 
         vars(recall).update(memory=memory, cache_clear=memory.clear, __wrapped__=make)
         recall.__doc__ = make.__doc__

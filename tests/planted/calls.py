@@ -158,7 +158,7 @@ FAULTS = (
         '"algorithm": back}',
         '"algorithm": "auto"}',
     ),
-    Fault("the adjoint operator is not conjugated", "numpy", LINEAR, "_linear.py", "weight.conj()", "weight"),
+    Fault("the adjoint operator is not conjugated", "numpy", LINEAR, "_linear.py", "kernel.conj()", "kernel"),
     Fault(
         "the operator computes in the weight's dtype",
         "numpy",

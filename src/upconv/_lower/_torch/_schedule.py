@@ -7,20 +7,20 @@ it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import accumulate, product
 from math import prod
 from operator import mul
 from typing import NamedTuple
 
 from upconv._lower._torch._tiles import Tile, is_direct, make_tiles
+from upconv._memory import remembered
 from upconv._plan import Plan
 
 __all__ = ["Run", "Schedule", "Step", "Window", "additions", "make_schedule"]
 
 Ints = tuple[int, ...]
-# Columns from which on a call is large: its schedule may take 36 MiB.
-LARGE = 2**26
+# Of all schedules: that of a large call by many taps may take 36 MiB alone.
+KEPT_BYTES = 2**26
 
 
 class Window(NamedTuple):
@@ -60,13 +60,9 @@ class Run(NamedTuple):
     stop: int
 
 
+@remembered(KEPT_BYTES)
 def make_schedule(plan: Plan, batch: int, itemsize: int) -> Schedule:
-    """Cut a call into tiles, and say what each adds; known schedules are kept, of large calls a few."""
-    columns = batch * plan.out_channels * prod(plan.kernel) * prod(plan.size)
-    return (_made if columns < LARGE else _made_large)(plan, batch, itemsize)
-
-
-def _make(plan: Plan, batch: int, itemsize: int) -> Schedule:
+    """Cut a call into tiles, and say what each adds."""
     tiles, columns, phases, operand = [], 0, 0, 0
     # Most tiles of a large call are alike: 0.5 GB by a kernel of 9 x 9 have 1,222,020 windows, of which 72,495 differ.
     known: dict[tuple[Plan, Ints], tuple[Window, tuple[Step, ...]]] = {}
@@ -81,9 +77,6 @@ def _make(plan: Plan, batch: int, itemsize: int) -> Schedule:
         phases = max(phases, tile.phases)
         operand = max(operand, tile.operand * tile.rows(itemsize) // max(1, tile.plan.size[0]))
     return Schedule(tuple(tiles), columns, phases, operand)
-
-
-_made, _made_large = lru_cache(maxsize=512)(_make), lru_cache(maxsize=8)(_make)
 
 
 def additions(plan: Plan) -> int:
