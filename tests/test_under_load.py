@@ -134,7 +134,7 @@ def test_a_process_forked_while_a_thread_computes(library):
 
 
 def test_every_memory_of_the_package_has_a_bound():
-    """Those of functools and `Memory` say theirs; dictionaries at the top of a module are these, filled by `remember`."""
+    """Those of functools and `Memory` say theirs; `remember` alone fills the dictionaries at the top of a module."""
     found = set()
     for path in Path(upconv.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text())
