@@ -178,7 +178,8 @@ class Generic:
 
     def _finish(self, plan: Plan, image: Any, bias: Any, dtype: Any) -> Any:
         if bias is not None:
-            image = image + self.xp.reshape(bias, (*bias.shape, *(1,) * plan.rank))
+            # As many axes as the image: a user may forbid JAX to add axes by itself.
+            image = image + self.xp.reshape(bias, (1, *bias.shape, *(1,) * plan.rank))
         if plan.channels_last:
             image = self.xp.moveaxis(image, 1, -1)
         return self._round(image, dtype)

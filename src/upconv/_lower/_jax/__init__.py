@@ -8,6 +8,7 @@ import jax.numpy as xp
 from upconv._lower._contract import Lowering
 from upconv._lower._generic import Generic
 from upconv._lower._jax import lhs_dilation, native, overlap_add, sub_pixel
+from upconv._lower._jax._explicit import in_auto_axes
 
 __all__ = ["LOWERINGS"]
 
@@ -20,10 +21,19 @@ def _device(array: Any) -> Any:
     return device
 
 
+class _Generic(Generic):
+    """The generic lowering, on meshes with Explicit axes too."""
+
+    def __init__(self) -> None:
+        super().__init__(xp, device=_device)
+        for verb in ("conv_transpose", "conv", "conv_weight", "conv_bias", "matrix"):
+            setattr(self, verb, in_auto_axes(getattr(self, verb)))
+
+
 LOWERINGS: dict[str, Lowering] = {
     "overlap_add": overlap_add,
     "sub_pixel": sub_pixel,
     "native": native,
     "lhs_dilation": lhs_dilation,
-    "generic": Generic(xp, device=_device),
+    "generic": _Generic(),
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from upconv._lower._jax._explicit import compiled
 from upconv._plan import Plan
 
 __all__ = ["finish", "layouts", "narrow", "platform", "transposed", "unfit", "wide", "words"]
@@ -47,7 +47,9 @@ def words(plan: Plan, x: Any) -> dict[str, Any]:
 def finish(plan: Plan, x: Any, y: Any, bias: Any) -> Any:
     """Add the bias in the precision of the sum, then round once."""
     if bias is not None:
-        y = y + (bias if plan.channels_last else bias.reshape(-1, *(1,) * plan.rank)).astype(y.dtype)
+        # As many axes as the image: users may forbid JAX to add axes by itself.
+        sizes = (1, *(1,) * plan.rank, -1) if plan.channels_last else (1, -1, *(1,) * plan.rank)
+        y = y + bias.reshape(sizes).astype(y.dtype)
     return y.astype(x.dtype)
 
 
@@ -61,14 +63,14 @@ def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Low
     They are made wide, because JAX transposes no convolution that adds in another precision than its operands have.
     """
 
-    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    @compiled
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
         image, weight = wide(y), wide(weight)
         x = jnp.zeros((y.shape[0], *plan.sample_shape), image.dtype)
         (x,) = jax.vjp(lambda x: conv_transpose(plan, x, weight, None), x)[1](image)
         return finish(plan, y, x, bias)
 
-    @partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+    @compiled
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         image = wide(x)
         weight = jnp.zeros(plan.weight_shape, image.dtype)

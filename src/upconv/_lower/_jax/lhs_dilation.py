@@ -6,14 +6,13 @@ moved. Jitted and inlined as the native lowering.
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
+from upconv._lower._jax._explicit import compiled
 from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
 from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan
@@ -48,7 +47,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return plan.in_channels * plan.out_channels // plan.groups * prod(plan.kernel) * itemsize
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+@compiled
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Correlate the dilated input with the flipped kernel."""
     return finish(plan, x, _own(plan, x, weight), bias)

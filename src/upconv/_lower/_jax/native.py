@@ -11,12 +11,12 @@ of it is left inside another `jax.jit`.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 from jax import lax
 
+from upconv._lower._jax._explicit import compiled
 from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
 from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan
@@ -53,7 +53,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return 0
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+@compiled
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Translate the crop into padding."""
     return finish(plan, x, _own(plan, x, weight), bias)

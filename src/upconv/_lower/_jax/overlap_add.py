@@ -6,15 +6,14 @@ derivatives of this are matrix products too.
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import Any
 
-import jax
 
 from upconv._lower._jax._choice import slow_overlap_add, slow_overlap_add_back
 from upconv._lower._jax._columns import columns_workspace
 from upconv._lower._jax._phases import ADDITIONS, additions
+from upconv._lower._jax._explicit import compiled
 from upconv._lower._jax._shared import finish, transposed
 from upconv._lower._jax._tangents import columns, with_tangents_of_columns
 from upconv._plan import Plan
@@ -71,7 +70,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
 
 
 # Operands are kept although unused, where no tap reaches the output: they say on which device the zeros lie.
-@partial(jax.jit, static_argnums=0, inline=True, keep_unused=True)
+@compiled
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Sum by columns."""
     return finish(plan, x, _by_columns(plan, x, weight), bias)

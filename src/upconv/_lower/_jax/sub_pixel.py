@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from upconv._lower._jax._choice import slow_sub_pixel
 from upconv._lower._jax._phases import interleave, spreads
+from upconv._lower._jax._explicit import compiled
 from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
 from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan
@@ -77,7 +76,7 @@ def workspace(plan: Plan, batch: int, itemsize: int) -> int:
     return (prod(plan.weight_shape) + 2 * batch * plan.out_channels * prod(phases)) * max(4, itemsize)
 
 
-@partial(jax.jit, static_argnums=0, inline=True)
+@compiled
 def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """Make the phases, and interleave them."""
     return finish(plan, x, _by_phases(plan, x, weight), bias)
