@@ -27,7 +27,7 @@ def recall(
 
     And what they came to: the function of the lowering, the plan, and whether there is a batch axis.
     """
-    seen = look(x, weight, bias) if _EXACT.issuperset(map(type, words)) or _are_exact(words) else None
+    seen = look(x, weight, bias) if set(map(type, words)) <= _EXACT or _are_exact(words) else None
     if seen is None:
         return None, None
     key = verb, rank, seen, words
