@@ -1,20 +1,47 @@
 """One session for each library, so that none is tested in the presence of another; and what keeps the code in shape.
 
-`nox` runs everything that a change must pass; `nox -s tests-torch` one session; `nox -s fuzz` draws 100,000 cases;
+`nox` runs everything that a change must pass, NumPy's session on the oldest and on the newest Python that is found, all
+others on the oldest; `nox -s tests-torch` one session; `nox -s fuzz` draws 100,000 cases;
 `nox -s mutants` plants faults that the tests must see, and `nox -s mutation` very many small ones; `nox -s cubins`
 compiles the CUDA text for every chip; `nox -s bench` measures; `nox -s pin` refreshes constraints.txt.
 """
 
 import os
 import secrets
+import shutil
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-# tests-mxnet names its Python; where that one is missing, it is passed over with a word.
-nox.options.error_on_missing_interpreters = False
 nox.needs_version = ">=2024.4"
+
+
+def find(version):
+    """The path of a Python of this version that starts, None where there is none.
+
+    A name on PATH proves nothing: pyenv has one for each of its versions, and those that are switched off do not start.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    paths = (sys.executable, shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python")))
+    commands = [[path] for path in paths if path] + [["py", f"-{version}"]] * bool(shutil.which("py"))
+    tell = "import sys; print('{}.{}'.format(*sys.version_info), sys.executable)"
+    for command in commands:
+        run = subprocess.run([*command, "-c", tell], check=False, capture_output=True, text=True)  # noqa: S603
+        found, _, path = run.stdout.strip().partition(" ")
+        if run.returncode == 0 and found == version:
+            return path
+    return None
+
+
+# Sessions are given the path of a Python: where none is named that is missing, nox has nothing to complain of. Where
+# none of these is found, they run on the Python that runs nox.
+PYTHONS = {version: path for version in ("3.11", "3.12", "3.13") if (path := find(version))}
+OLDEST, NEWEST = next(iter(PYTHONS.values()), None), next(reversed(PYTHONS.values()), None)
+on_oldest = partial(nox.session, python=OLDEST)
 
 # Versions for every session stand in one file, so that a run today is the run of tomorrow. PyTorch among them: left to
 # itself, pip may take a build with gigabytes of CUDA where one for a CPU is meant.
@@ -33,7 +60,8 @@ LIBRARIES = {
     # demo and check; pictures; bfloat16; a second library to mix with
     "numpy": ("numba,demo,plot,scipy", "ml_dtypes", "array-api-strict"),
     "strict": ("strict",),
-    "torch": ("torch,numba,demo", "ml_dtypes"),  # bfloat16 in the dry run of benchmarks/gpu.py
+    # bfloat16 in the dry run of benchmarks/gpu.py; what reads and runs the exported files
+    "torch": ("torch,numba,demo", "ml_dtypes", "onnx", "onnxruntime"),
     "jax": ("jax,demo",),
     "tensorflow": ("tensorflow,demo",),
     "dask": ("dask",),
@@ -72,7 +100,9 @@ def install(session, extras, *others, pins=PINS):
 
 def install_tests(session, library):
     """One library and what its tests need."""
-    if library == "mxnet":  # its last release wants an older NumPy than constraints.txt has
+    if library == "mxnet" and "3.11" not in PYTHONS:  # its last release wants the last Python with distutils
+        session.skip("MXNet needs Python 3.11, which was not found")
+    elif library == "mxnet":  # and an older NumPy than constraints.txt has
         test = ("pytest==9.2.0", "pytest-xdist==3.8.0", "hypothesis==6.170.15")
         install(session, "mxnet", *test, "numpy==1.23.5", pins=())
     else:
@@ -93,18 +123,14 @@ def tests(session, library):
         session.run(*run, "tests/test_jax.py")  # JAX's transforms as XLA compiles for everyone
 
 
-for name in LIBRARIES:
-    nox.session(lambda session, name=name: tests(session, name), name=f"tests-{name}")
+for name in (*LIBRARIES, "mxnet"):
+    on_oldest(lambda session, name=name: tests(session, name), name=f"tests-{name}")
+if NEWEST != OLDEST:
+    nox.session(lambda session: tests(session, "numpy"), name="tests-numpy-newest", python=NEWEST)
 
 
 # Not the extra, whose toolkit has gigabytes: CuPy itself for its binding of the compiler, and the compiler.
 CUPY = ("numpy", "ml_dtypes", "cupy-cuda13x==14.2.0", "nvidia-cuda-nvrtc==13.0.88")
-
-
-@nox.session(name="tests-mxnet", python="3.11")
-def tests_mxnet(session):
-    """MXNet's last release wants the last Python with distutils."""
-    tests(session, "mxnet")
 
 
 @nox.session(default=False, venv_backend="none")
@@ -124,33 +150,31 @@ def fuzz_library(session, library):
 
 
 for name in FUZZ:
-    python = "3.11" if name == "mxnet" else None
-    call = lambda session, name=name: fuzz_library(session, name)  # noqa: E731
-    nox.session(call, name=f"fuzz-{name}", default=False, python=python)
+    on_oldest(lambda session, name=name: fuzz_library(session, name), name=f"fuzz-{name}", default=False)
 
 
-@nox.session(name="tests-cupy")
+@on_oldest(name="tests-cupy")
 def tests_cupy(session):
     """No GPU is needed: the CUDA text runs on the CPU, and each specialisation is compiled for one of the chips."""
     install(session, "", *TEST, *CUPY)
     session.run(*PYTEST, "--library", "cupy", *session.posargs)
 
 
-@nox.session(default=False)
+@on_oldest(default=False)
 def cubins(session):
     """Compile every specialisation for every chip; no register may spill. After a change of the CUDA text."""
     install(session, "", "numpy", *CUPY)
     session.run("python", "tests/cuda_on_cpu/cubins.py", *session.posargs)
 
 
-@nox.session
+@on_oldest()
 def examples(session):
     """The programs that compare libraries: the one session with three frameworks in it."""
     install(session, "jax,torch,tensorflow,demo,scipy", *TEST, *PROGRAMS)
     session.run(*PYTEST, "tests/test_examples.py", *session.posargs)
 
 
-@nox.session(name="tests-bare")
+@on_oldest(name="tests-bare")
 def tests_bare(session):
     """NumPy and nothing else: whatever is optional must be missed with a reason."""
     install(session, "", *TEST, "numpy")
@@ -159,31 +183,56 @@ def tests_bare(session):
     session.run(*PYTEST, *(f"--ignore=tests/test_{name}.py" for name in long), *session.posargs)
 
 
-@nox.session(name="tests-minimums")
-def tests_minimums(session):
-    """The lowest versions that pyproject.toml admits, as far as they can be installed beside each other."""
-    lowest = [
+# The lowest versions that pyproject.toml admits, as far as they can be installed beside each other.
+LOWEST = {
+    "numpy strict jax dask": (
         "array-api-compat==1.10.0",
-        "numpy==1.26.0",
+        "numpy==1.26.0; python_version < '3.13'",
+        "numpy==2.1.0; python_version >= '3.13'",  # the first for it
         "numba==0.61.0",
         "jax==0.5.0",
         "jaxlib==0.5.0",
         "array-api-strict==2.4",
         "dask[array]==2024.8.0",
-    ]
-    install(session, "", *TEST, *lowest, pins=())
+    ),
+    # It wants an older ml_dtypes than JAX does.
+    "tensorflow": ("array-api-compat==1.10.0", "numpy==1.26.0", "tensorflow-cpu==2.16.1"),
+}
+
+
+@on_oldest(name="tests-minimums")
+@nox.parametrize("libraries", list(LOWEST), ids=[name.split()[0] for name in LOWEST])
+def tests_minimums(session, libraries):
+    """The lowest versions that pyproject.toml admits."""
+    if libraries == "tensorflow" and not {"3.11", "3.12"} & PYTHONS.keys():
+        session.skip("TensorFlow 2.16 needs Python 3.11 or 3.12, which were not found")
+    install(session, "", *TEST, *LOWEST[libraries], pins=())
     # The named cases: what a version changes is what it can do, and each of JAX's geometries is compiled anew.
     files = ("tests/test_values.py", "tests/test_contract.py", "tests/test_vjp.py")
-    for library in ("numpy", "strict", "jax", "dask"):
+    for library in libraries.split():
         session.run(*PYTEST, "--library", library, "-k", "named or contract or vjp", *files, *session.posargs)
 
 
-@nox.session(name="tests-pythons", python=["3.12", "3.13"], default=False)
-def tests_pythons(session):
-    """NumPy and the standard alone on the other versions of Python, which change little of what is tested here."""
-    session.install(*PINS, *TEST, "threadpoolctl", "ml_dtypes", "array-api-strict", "scipy", ".[numpy]")
+# The oldest PyTorch that pyproject.toml admits, and the newest. Not in plain `nox`: each has gigabytes of CUDA, and
+# PyTorch 2.5.1 does not import without. Run last on 2026-11-29.
+@on_oldest(name="tests-torch-versions", default=False)
+@nox.parametrize("torch", ["2.5.1", "2.14.1"])
+def tests_torch_versions(session, torch):
+    """The whole session of PyTorch on its oldest version and on its newest."""
+    extras, *others = LIBRARIES["torch"]
+    install(session, extras, *TEST, *others, f"torch=={torch}", pins=())
+    session.run(*PYTEST, "--library", "torch", *session.posargs)
+
+
+def tests_python(session):
+    """NumPy and the standard alone on one version of Python, which changes little of what is tested here."""
+    install(session, "numpy,strict,scipy", *TEST, "ml_dtypes")
     for library in ("numpy", "strict"):
         session.run(*PYTEST, "--library", library, *session.posargs)
+
+
+for version, path in PYTHONS.items():
+    nox.session(tests_python, name=f"tests-python-{version}", python=path, default=False)
 
 
 # What an environment can hold beside each other, for the planted faults.
@@ -195,7 +244,7 @@ TOGETHER = {
 }
 
 
-@nox.session(python="3.11", default=False)
+@on_oldest(default=False)
 @nox.parametrize("libraries", list(TOGETHER), ids=[name.split()[0] for name in TOGETHER])
 def mutants(session, libraries):
     """Plant faults in a copy of the package, one at a time: the tests must see each. Words after -- choose some."""
@@ -210,7 +259,7 @@ def mutants(session, libraries):
 EXPLAINED = 12  # mutants that survive because they mean the same
 
 
-@nox.session(python="3.11", default=False)
+@on_oldest(default=False)
 def mutation(session):
     """Change the plan and the arguments in every way that mutmut knows; docs/mutants.md explains what survives."""
     session.install(*PINS, *TEST, "numpy", "mutmut==3.8.1", ".")
@@ -221,7 +270,7 @@ def mutation(session):
         session.error(f"more mutants survive than the {EXPLAINED} that docs/mutants.md explains")
 
 
-@nox.session(default=False)
+@on_oldest(default=False)
 def bench(session):
     """Every layer on every library, beside its own op; words after -- are those of `python -m upconv bench`."""
     install(session, "bench,numba,torch,jax,tensorflow")
@@ -237,14 +286,14 @@ def lint(session):
     session.run("ruff", "format", "--check")
 
 
-@nox.session
+@on_oldest()
 def types(session):
     """Strict types of the package, no library installed."""
     install(session, "", "mypy")
     session.run("mypy")
 
 
-@nox.session
+@on_oldest()
 def package(session):
     """Build both distributions, look into them, and install and call each in an environment with nothing else."""
     session.install(*LEAN, *PINS, "build", "pytest", "hypothesis", "numpy", "array-api-compat")
@@ -260,7 +309,7 @@ def package(session):
             session.run(python, "-P", "-c", call, external=True)
 
 
-@nox.session(default=False)
+@on_oldest(default=False)
 def pin(session):
     """Take the newest versions that work together, PyTorch's excepted, and write them to constraints.txt."""
     pins = Path("constraints.txt")
