@@ -4,6 +4,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import resources, util
@@ -293,6 +294,40 @@ def test_a_process_that_is_lost_or_silent_is_said():
         Child("numpy", "upconv", 1, 60, {"PYTHONSTARTUP": "", "PYTHONHOME": "/nowhere"})
     with pytest.raises(Silent, match="no answer in 0 s"):
         Child("numpy", "upconv", 1, 0.001, {})
+
+
+@pytest.mark.usefixtures("once")
+def test_no_module_of_the_current_folder_is_imported(tmp_path, monkeypatch):
+    """Somebody's numpy.py there is not what is measured."""
+    for name in ("numpy", "json", "upconv", "threadpoolctl", "array_api_compat"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.chdir(tmp_path)
+    child = Child("numpy", "upconv", 1, 60, {})
+    child.close()
+    assert child.first["versions"]["numpy"] == np.__version__
+
+
+@pytest.mark.usefixtures("once")
+def test_the_package_that_is_measured_is_the_one_that_runs(tmp_path):
+    """Also a copy that is not the installed one, as a clone in whose folder the benchmark is started."""
+    copy = tmp_path / "upconv"
+    shutil.copytree(Path(upconv.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    worker = copy / "_bench" / "worker.py"
+    worker.write_text(worker.read_text().replace("worker.contender.versions()", "'of the copy'"))
+    code = "from upconv._bench.child import Child\nchild = Child('numpy', 'upconv', 1, 60, {})\nchild.close()\n"
+    code += "assert child.first == {'versions': 'of the copy'}, child.first\n"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=100)
+
+
+def test_no_process_is_started_without_a_safe_path():
+    """Python's own processes look for modules in the current folder first, unless they are started with -P."""
+    for path in (
+        *Path(upconv.__file__).parent.rglob("*.py"),
+        *(Path(__file__).parent.parent / "examples").rglob("*.py"),
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            starts = isinstance(node, ast.List) and node.elts and ast.unparse(node.elts[0]) == "sys.executable"
+            assert not starts or ast.unparse(node.elts[1]) == "'-P'", path
 
 
 @pytest.mark.usefixtures("once")

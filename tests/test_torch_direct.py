@@ -230,7 +230,7 @@ def test_not_where_the_tables_take_longer_than_the_call(torch, double):
         for shape in ((1, 1, 1024, 4), (1, 1, 65536, 256))
     )
     for said in (direct.slow(plan, x), direct.slow_conv(plan, y), direct.slow_conv_weight(plan, x)):
-        assert "tables" in said
+        assert "many phases of many lines" in said
 
 
 def test_where_the_ways_back_take_it(torch):

@@ -77,11 +77,15 @@ def is_too_long(plan: Plan, itemsize: int) -> bool:
 
 
 def kept_bytes(plan: Plan, batch: int, itemsize: int) -> int:
-    """What all threads keep of the images, laid out shared or apart, and of their sums; and gather of the samples."""
+    """What all threads keep of the images, laid out shared or apart, and of their sums; and gather of the samples.
+
+    And the places of the lines of all phases, which the program lists.
+    """
     samples = batch * prod(grid_of(plan)) * itemsize
     terms = plan.in_channels // plan.groups * prod(-(-k // s) for k, s in zip(plan.kernel, plan.stride, strict=True))
     gathered = min(terms * samples, max(GATHERED, terms * SHORT_RUN * itemsize))
-    return cores() * (min(4 * _planes(plan) * samples, MOST_BYTES) + min(gathered, MOST_GATHERED))
+    listed = 8 * (1 + prod(map(min, plan.kernel, plan.stride))) * prod(grid_of(plan)[:-1])
+    return listed + cores() * (min(4 * _planes(plan) * samples, MOST_BYTES) + min(gathered, MOST_GATHERED))
 
 
 def _program(way: Way, plan: Plan, batch: int, dtype: Any, *beside: int) -> Program:

@@ -10,9 +10,12 @@ There are two layouts, and the one that takes less is chosen from shapes alone:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby, product
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from upconv._lower._numpy._grid import grid_of, kept
 from upconv._lower._numpy._phases import Run, classes
@@ -24,7 +27,7 @@ __all__ = ["backward", "forward"]
 # Products that take as long as to lay out a sample: dcgan-8's dx takes 27 ms shared, for 2.7 G products and 1.3 M
 # samples, and 22 ms apart, for 2.1 G and 4.2 M.
 LAY = 24
-# Samples of one channel laid apart, of whose lines tables are made in Python.
+# Samples of one channel laid apart, of whose lines tables are made.
 MANY_SAMPLES = 2**16
 
 Axes = tuple[int, ...]
@@ -49,7 +52,7 @@ def forward(plan: Plan, batch: int, x: Axes, y: Axes, itemsize: int, divided: in
     pitch, number = _pitch(grid), {place: n for n, place in enumerate(places)}
     terms: list[tuple[int, int, int]] = []
     rows: list[tuple[int, int, list[list[int]]]] = []
-    phases: list[list[int]] = []
+    phases: list[Any] = []
     for runs in alike:
         begin = len(terms)
         for c, index in product(range(ins), product(*(range(len(run.shifts)) for run in runs))):
@@ -128,24 +131,30 @@ def _pitch(size: Axes) -> list[int]:
     return [prod(size[axis + 1 :]) for axis in range(len(size))]
 
 
-def _image(plan: Plan, grid: Axes, shifts: Axes, steps: Axes) -> list[int]:
+def _image(plan: Plan, grid: Axes, shifts: Axes, steps: Axes) -> Any:
     """Where the lines of the image are, so many samples further on the grid."""
     axes = zip(grid[:-1], plan.size, shifts, steps, strict=False)
-    lines = _lines([[(q - t) * step if 0 <= q - t < i else -1 for q in range(n)] for n, i, t, step in axes])
+    lines = _lines((np.arange(n) - t, i, step) for n, i, t, step in axes)
     n, i, t = grid[-1], plan.size[-1], shifts[-1]
     first, stop = min(max(0, t), n), max(0, min(n, i + t))
-    return [first, max(first, stop), (first - t) * steps[-1], *lines]
+    return np.concatenate(([first, max(first, stop), (first - t) * steps[-1]], lines))
 
 
-def _phase(plan: Plan, grid: Axes, residues: Any, steps: Axes) -> list[int]:
+def _phase(plan: Plan, grid: Axes, residues: Any, steps: Axes) -> Any:
     """Where the lines of a phase of the output are."""
-    places = []
-    for n, r, s, lo, out, step in zip(grid[:-1], residues, plan.stride, plan.lo, plan.out, steps, strict=False):
-        outputs = (q * s + r - lo for q in range(n))
-        places.append([o * step if 0 <= o < out else -1 for o in outputs])
+    axes = zip(grid[:-1], residues, plan.stride, plan.lo, plan.out, steps, strict=False)
+    lines = _lines((np.arange(n) * s + (r - lo), out, step) for n, r, s, lo, out, step in axes)
     columns, place = kept(plan, plan.rank - 1, slice(0, grid[-1]), residues[-1])
-    return [columns.start, columns.stop, place.start * steps[-1], *_lines(places)]
+    return np.concatenate(([columns.start, columns.stop, place.start * steps[-1]], lines))
 
 
-def _lines(axes: list[list[int]]) -> list[int]:
-    return [-1 if min(places, default=0) < 0 else sum(places) for places in product(*axes)]
+def _lines(axes: Iterable[tuple[Any, int, int]]) -> Any:
+    """Where each line is, or -1: of each outer axis the samples, how many there are, and the step between two.
+
+    By NumPy, because all phases may have millions of them.
+    """
+    places, there = np.zeros(1, np.int64), np.ones(1, bool)
+    for samples, n, step in axes:
+        places = (places[:, None] + samples * step).reshape(-1)
+        there = (there[:, None] & (samples >= 0) & (samples < n)).reshape(-1)
+    return np.where(there, places, -1)

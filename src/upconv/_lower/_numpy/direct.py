@@ -59,7 +59,7 @@ SAMPLES_BACK = 300
 SAMPLES_WEIGHT = 800
 # Of a group, whose sums stay in the L2 cache.
 MANY_WEIGHTS = 2**18
-# Lines of all phases, whose places are worked out once for a geometry, 0.2 microseconds each.
+# Lines of all phases, whose places are worked out for a geometry: 4 million take 0.14 s, where overlap_add takes 0.02.
 MANY_LINES = 2**16
 
 
@@ -115,7 +115,7 @@ def slow_tables(plan: Plan) -> str:
     """Say where the tables of a new geometry take longer to make than any other algorithm takes."""
     ours = lifted(plan)[0]
     if prod(ours.stride) * prod(grid_of(ours)[:-1]) > MANY_LINES:
-        return "many phases of many lines, for which tables are made in Python first"
+        return "many phases of many lines, whose places are listed first"
     return ""
 
 
