@@ -23,6 +23,7 @@ __all__ = [
     "autocast",
     "autocasts",
     "common_library",
+    "is_prepared",
     "like_the_result",
     "look",
     "no_autocast",
@@ -171,10 +172,14 @@ def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`"
         raise ValueError(f"{against} is on device {here} and `{name}` on {there}; move one of them")
 
 
-def _prepared_for(library: Library, name: str, array: Any) -> bool:
+def is_prepared(array: Any) -> bool:
     """Whether it is a weight that `prepare` laid out, which CuPy's arrays alone have: its class says so."""
     cupy = sys.modules.get("upconv._lower._cupy._weights")
-    if name != "weight" or cupy is None or type(array) is not cupy.PreparedWeight:
+    return cupy is not None and type(array) is cupy.PreparedWeight
+
+
+def _prepared_for(library: Library, name: str, array: Any) -> bool:
+    if name != "weight" or not is_prepared(array):
         return False
     if library.name != "cupy":
         raise TypeError(f"`weight` was prepared for cupy, and `x` is an array of {library.name}; pass the array itself")

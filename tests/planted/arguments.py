@@ -197,8 +197,8 @@ FAULTS = (
         "numpy",
         "test_variables.py -k says_it_is_prepared",
         "_operands.py",
-        "cupy is None or type(array) is not cupy.PreparedWeight",
-        'not hasattr(array, "prepared_for")',
+        "return cupy is not None and type(array) is cupy.PreparedWeight",
+        'return hasattr(array, "prepared_for")',
     ),
     Fault(
         "a list where a bias belongs",

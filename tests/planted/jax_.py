@@ -221,11 +221,14 @@ FAULTS = (
             "return slow_overlap_add_back(plan, y)",
             "return slow_overlap_add(plan, y)",
         ),
+    ),
+    *_faults(
+        "_explicit",
         (
             "zeros lie on another device than the operands",
             "test_jax.py -k zeros_that_no_tap",
-            ", inline=True, keep_unused=True)",
-            ", inline=True)",
+            "in_auto_axes(jax.jit(function, static_argnums=0, inline=True, keep_unused=True))",
+            "in_auto_axes(jax.jit(function, static_argnums=0, inline=True))",
         ),
     ),
 )

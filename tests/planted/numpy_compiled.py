@@ -108,7 +108,7 @@ FAULTS = (
             "tuple(shift + 0 for shift",
         ),
         ("halves of a line have other terms", DIRECT, "apart = divided == 1 and _is_apart", "apart = _is_apart"),
-        ("the image is not moved", DIRECT, "(q - t) * step if", "q * step if"),
+        ("the image is not moved", DIRECT, "(np.arange(n) - t, i, step)", "(np.arange(n), i, step)"),
     ),
     *of_numpy(
         "_packing",

@@ -21,7 +21,7 @@ Lower = Callable[..., Any]
 Spec = tuple[Any, ...]
 
 # JAX had Explicit axes as an experiment before it had this.
-AUTO_AXES = getattr(jax.sharding, "auto_axes", None)
+AUTO_AXES: Any = getattr(jax.sharding, "auto_axes", None)
 
 
 def compiled(function: Lower) -> Lower:

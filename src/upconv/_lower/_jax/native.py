@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 from jax import lax
 
 from upconv._lower._jax._explicit import compiled

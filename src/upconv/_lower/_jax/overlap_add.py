@@ -9,11 +9,10 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-
 from upconv._lower._jax._choice import slow_overlap_add, slow_overlap_add_back
 from upconv._lower._jax._columns import columns_workspace
-from upconv._lower._jax._phases import ADDITIONS, additions
 from upconv._lower._jax._explicit import compiled
+from upconv._lower._jax._phases import ADDITIONS, additions
 from upconv._lower._jax._shared import finish, transposed
 from upconv._lower._jax._tangents import columns, with_tangents_of_columns
 from upconv._plan import Plan

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from upconv._lower._jax._choice import slow_sub_pixel
-from upconv._lower._jax._phases import interleave, spreads
 from upconv._lower._jax._explicit import compiled
+from upconv._lower._jax._phases import interleave, spreads
 from upconv._lower._jax._shared import finish, layouts, transposed, unfit, words
 from upconv._lower._jax._tangents import with_tangents_of_columns
 from upconv._plan import Plan

@@ -153,7 +153,8 @@ def _lines(axes: Iterable[tuple[Any, int, int]]) -> Any:
 
     By NumPy, because all phases may have millions of them.
     """
-    places, there = np.zeros(1, np.int64), np.ones(1, bool)
+    places: Any = np.zeros(1, np.int64)
+    there: Any = np.ones(1, bool)
     for samples, n, step in axes:
         places = (places[:, None] + samples * step).reshape(-1)
         there = (there[:, None] & (samples >= 0) & (samples < n)).reshape(-1)
