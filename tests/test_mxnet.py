@@ -79,7 +79,7 @@ def taken(function):
 
 @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
-@pytest.mark.parametrize("name", ["1d", "pairs", "groups", "pairs-negative", "dilated-strided", "3d", "unbatched"])
+@pytest.mark.parametrize("name", ["1d", "pairs", "groups", "pairs-negative", "dilated-strided", "3d"])
 def test_gradients_are_added(mx, variant, algorithm, name, dtype, data_format):
     case = BY_NAME[name]
     shapes = [np.shape(array) for array in case.arrays()]

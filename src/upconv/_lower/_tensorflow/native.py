@@ -1,8 +1,9 @@
 """TensorFlow's own ops, `tf.nn.conv2d_transpose`, also for one axis, and `tf.nn.conv3d_transpose`.
 
 They take channels last, the kernel as (*K, C_out, C_in), and the output's size, from which the crop must follow. In 2-D
-explicit padding says any crop in front, and behind any that appends less than a stride; in 3-D 'VALID' says none. What
-they cannot say is grown and cropped from the whole result. float16 and bfloat16 go through float32.
+explicit padding says any crop in front, and behind any that appends less than a stride; 'SAME' and 'VALID' are said
+where they mean the crop, because TFLite converts nothing else and 3-D has nothing else. What they cannot say is grown
+and cropped from the whole result. float16 and bfloat16 go through float32.
 
 They have no groups and no integers, and their CPU kernels no dilation; a graph does not know yet where it will run.
 """
@@ -78,16 +79,17 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 def _op(plan: Plan, x: Any, kernel: Any) -> Any:
     padding, size, grow, crop = _words(plan)
     batch = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
-    if plan.rank == 3:
-        y = tf.nn.conv3d_transpose(x, kernel, (batch, *size, plan.out_channels), plan.stride, "VALID")
-    else:
-        flat = (1,) * (2 - plan.rank)  # one spatial axis is the second of two
-        pads = [(0, 0), *((0, 0) for _ in flat), *padding, (0, 0)]
-        if flat:
-            x, kernel = x[:, None, ...], kernel[None, ...]
-        y = tf.nn.conv2d_transpose(x, kernel, (batch, *flat, *size, plan.out_channels), (*flat, *plan.stride), pads)
-        if flat:
-            y = y[:, 0, ...]
+    flat = (1,) if plan.rank == 1 else ()  # one spatial axis is the second of two
+    if flat or batch is not x.shape[0] or batch == 0:
+        # The op's gradient by an empty batch has the result's shape, and that of a reshape has x's. In a graph of two or
+        # three axes TensorFlow's optimizer removes the reshape, and the shape stays wrong there.
+        x = tf.reshape(x, (batch, *flat, *plan.size, plan.in_channels))
+    op = tf.nn.conv3d_transpose if plan.rank == 3 else tf.nn.conv2d_transpose
+    if flat:
+        kernel = kernel[None, ...]
+    y = op(x, kernel, (batch, *flat, *size, plan.out_channels), (*flat, *plan.stride), padding)
+    if flat:
+        y = tf.reshape(y, (batch, *size, plan.out_channels))
     if any(map(any, grow)):
         y = tf.pad(y, [(0, 0), *grow, (0, 0)])
     if any(map(any, crop)):
@@ -95,15 +97,27 @@ def _op(plan: Plan, x: Any, kernel: Any) -> Any:
     return y
 
 
-def _words(plan: Plan) -> tuple[Pairs, list[int], Pairs, Pairs]:
+def _words(plan: Plan) -> tuple[str | Pairs, list[int], Pairs, Pairs]:
     """Return the op's padding and size, and what is grown and then cropped from its result."""
+    none = [(0, 0)] * plan.rank
+    axes = list(zip(plan.stride, plan.lo, plan.hi, plan.out, strict=True))
+    # A word before pairs that mean the same, because TFLite converts no pairs.
+    if all(lo == 0 and -s < hi <= 0 for s, lo, hi, _ in axes):
+        return "VALID", list(plan.out), none, none
+    if all(_is_same(*axis) for axis in zip(plan.size, *zip(*axes, strict=True), strict=True)):
+        return "SAME", list(plan.out), none, none
 
     def say(s: int, lo: int, hi: int, out: int) -> tuple[tuple[int, int], int, tuple[int, int], tuple[int, int]]:
-        none = (0, 0)
-        if lo >= 0 and hi > -s and (plan.rank < 3 or (lo == 0 and hi <= 0)):
-            return (lo, max(0, hi)), out, none, none
-        return none, out + lo + hi, (max(0, -lo), max(0, -hi)), (max(0, lo), max(0, hi))
+        if plan.rank < 3 and lo >= 0 and hi > -s:
+            return (lo, max(0, hi)), out, (0, 0), (0, 0)
+        return (0, 0), out + lo + hi, (max(0, -lo), max(0, -hi)), (max(0, lo), max(0, hi))
 
-    axes = zip(plan.stride, plan.lo, plan.hi, plan.out, strict=True)
-    padding, size, grow, crop = map(list, zip(*(say(*axis) for axis in axes), strict=True))
-    return padding, size, grow, crop
+    pads, size, grow, crop = map(list, zip(*(say(*axis) for axis in axes), strict=True))
+    if not any(map(any, pads)):
+        return "VALID", size, grow, crop
+    return [(0, 0), *[(0, 0)] * (2 - plan.rank), *pads, (0, 0)], size, grow, crop
+
+
+def _is_same(i: int, s: int, lo: int, hi: int, out: int) -> bool:
+    """Whether 'SAME' crops so: `out` is a size of which the convolution gives i, and the larger half goes behind."""
+    return (i - 1) * s < out <= i * s and lo == max(0, lo + hi) // 2
