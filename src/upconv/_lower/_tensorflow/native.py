@@ -81,8 +81,8 @@ def _op(plan: Plan, x: Any, kernel: Any) -> Any:
     batch = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
     flat = (1,) if plan.rank == 1 else ()  # one spatial axis is the second of two
     if flat or batch is not x.shape[0] or batch == 0:
-        # The op's gradient by an empty batch has the result's shape, and that of a reshape has x's. In a graph of two or
-        # three axes TensorFlow's optimizer removes the reshape, and the shape stays wrong there.
+        # The op's gradient by an empty batch has the result's shape, and that of a reshape has x's. In a graph of two
+        # or three axes TensorFlow's optimizer removes the reshape, and the shape stays wrong there.
         x = tf.reshape(x, (batch, *flat, *plan.size, plan.in_channels))
     op = tf.nn.conv3d_transpose if plan.rank == 3 else tf.nn.conv2d_transpose
     if flat:
