@@ -14,7 +14,7 @@ from PIL import Image
 
 from upconv import _calls
 from upconv.__main__ import main
-from upconv._cli import CommandError, check, demo, photo
+from upconv._cli import CommandError, check, photo, present
 from upconv._cli.arrays import Arrays
 from upconv._cli.libraries import ARRAYS
 from upconv._cli.oracle import reference
@@ -33,8 +33,7 @@ def _small(monkeypatch):
 
 @pytest.fixture
 def numpy_alone(once, monkeypatch):
-    for command in (check, demo):
-        monkeypatch.setattr(command, "LIBRARIES", [row for row in LIBRARIES if row.name == "numpy"])
+    monkeypatch.setattr(present, "LIBRARIES", [row for row in LIBRARIES if row.name == "numpy"])
 
 
 @pytest.fixture
@@ -78,7 +77,9 @@ def test_demo_on_every_library(save, tmp_path, capsys):
     assert main(["demo", save(), "--factor", "2", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert printed.count("agrees") == len(INSTALLED)
-    assert printed.count("not installed") == len(LIBRARIES) - len(INSTALLED)
+    absent = [row.name for row in LIBRARIES if row.name not in INSTALLED]
+    assert printed.count("Not installed") == bool(absent)
+    assert f"Not installed: {', '.join(absent)}." in printed or not absent
     with Image.open(out) as picture:
         assert picture.size == (1800, 150 * (6 * (9 / 12 + 1 / 2) + 0.6))  # the detail is 2 by 1
 
@@ -87,16 +88,17 @@ def test_demo_on_every_library(save, tmp_path, capsys):
 @pytest.mark.parametrize("mode, suffix", [("L", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "png"), ("L", "jpg")])
 def test_demo_reads_other_images(save, tmp_path, mode, suffix):
     path = save(mode, suffix)
-    pixels, times = photo.read(path, 3)
-    assert (pixels.shape, pixels.dtype, times) == ((3, 9, 12), np.float32, 1)
+    pixels, remarks = photo.read(path, 3)
+    assert (pixels.shape, pixels.dtype, remarks) == ((3, 9, 12), np.float32, ())
     assert main(["demo", path, "--out", str(tmp_path / "out.png")]) == 0
 
 
 def test_a_transparent_pixel_is_white_and_a_large_photograph_is_reduced(tmp_path):
     path = tmp_path / "photo.png"
     Image.new("RGBA", (3000, 2000)).save(path)
-    pixels, times = photo.read(path, 8)
-    assert (pixels.shape, times) == ((3, 250, 375), 8)
+    pixels, (remark,) = photo.read(path, 8)
+    assert pixels.shape == (3, 250, 375)
+    assert "reduced 8 times" in remark
     assert (pixels == 1).all()
 
 
@@ -114,7 +116,11 @@ def test_the_photograph_is_interpolated_to_its_borders(factor):
 def test_check_on_every_library(capsys):
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("agrees") == sum(len(row.algorithms) for row in LIBRARIES if row.name in INSTALLED)
+    rows = re.findall(r" (\d+) +(\d+) .*(agrees|not run)", printed)
+    assert len(rows) == sum(len(row.algorithms) for row in LIBRARIES if row.name in INSTALLED)
+    for cases, refused, verdict in rows:
+        assert int(cases) + int(refused) == 3
+        assert verdict == ("agrees" if int(cases) else "not run")
 
 
 @pytest.mark.usefixtures("numpy_alone", "wrong")
@@ -144,17 +150,20 @@ def test_a_lowering_that_raises_is_a_finding(save, tmp_path, monkeypatch, capsys
     assert "numpy, overlap_add: 3 of 3 wrong, the first: AttributeError" in printed
 
 
-def test_libraries_that_are_not_there_are_rows(monkeypatch, capsys):
+def test_libraries_that_cannot_be_used_are_said_once(save, tmp_path, monkeypatch, capsys):
     class Broken(Arrays):
         def __init__(self):
             raise OSError("no such file: libbroken.so")
 
     hide(monkeypatch, *(ARRAYS[row.name].module.partition(".")[0] for row in LIBRARIES if row.name != "numpy"))
     monkeypatch.setitem(ARRAYS, "numpy", type("Broken", (Broken,), {"module": "numpy"}))
-    assert main(["check"]) == 0
-    printed = capsys.readouterr().out
-    assert "numpy      installed, but does not import: OSError: no such file: libbroken.so" in printed
-    assert 'jax        not installed: pip install "upconv[jax]"' in printed
+    for command in (["check"], ["demo", save(), "--out", str(tmp_path / "out.png")]):
+        assert main(command) == 2
+        printed, said = capsys.readouterr()
+        assert "numpy: installed, but cannot be used: OSError: no such file: libbroken.so" in printed
+        assert printed.count("broken.so") == printed.count("Not installed: torch, jax, ") == 1
+        assert "agrees" not in printed
+        assert said.startswith(f"upconv {command[0]}: nothing was ")
 
 
 def test_what_a_command_needs_is_named(monkeypatch, capsys):
@@ -174,21 +183,22 @@ def test_files_that_cannot_be_read_or_written(save, tmp_path, capsys):
     assert main(["demo", save(), "--out", str(tmp_path / "none" / "out.png")]) == 2
     lines = capsys.readouterr().err.splitlines()
     for line, fault in zip(lines, ("text.png as an image", "none.png as an image", "there is no folder"), strict=True):
-        assert line.startswith("upconv demo: cannot")
+        assert line.startswith("upconv demo: ")
         assert fault in line
 
 
 def test_a_picture_that_cannot_be_written(tmp_path):
-    small = np.zeros((3, 8, 8))
-    with pytest.raises(CommandError, match=f"cannot write {tmp_path}: "):
-        photo.draw(small, np.zeros((3, 16, 16)), 2, tmp_path)  # a folder
+    small, path = np.zeros((3, 8, 8)), tmp_path / "gone" / "out.png"
+    for write in (lambda: photo.draw(small, np.zeros((3, 16, 16)), 2, path), lambda: photo.save(small, path)):
+        with pytest.raises(CommandError, match=f"cannot write {path}: "):
+            write()
 
 
 def test_an_interrupt_ends_quietly(monkeypatch, capsys):
     def interrupt(library):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(check, "load", interrupt)
+    monkeypatch.setattr(present, "load", interrupt)
     assert main(["check"]) == 130
     assert capsys.readouterr().err == "upconv check: interrupted\n"
 

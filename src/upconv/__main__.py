@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module, util
 from pathlib import Path
 
@@ -25,22 +27,38 @@ EXTRAS = {"demo": "demo", "check": "demo", "bench": "bench"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 1 for a wrong result, 2 for a command that cannot run, 130 for an interrupt."""
+    """Run one command and return its status.
+
+    0, 1 for a wrong result, 2 for a command that cannot run, 130 for an interrupt, 141 for a closed pipe.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 0
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # where the locale lacks a sign, the rest can still be read
     try:
+        if arguments.command is None:
+            parser.print_help()
+            return 0
         _refuse_missing(arguments.command)
         command = import_module(f"upconv._cli.{arguments.command}")
-        return int(command.run(arguments))
+        status = int(command.run(arguments))
+        sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"upconv {arguments.command}: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"upconv {arguments.command}: interrupted\n")
         return 130
+    except BrokenPipeError:  # whoever read has left, as `head` does
+        _discard_stdout()
+        return 141
+    return status
+
+
+def _discard_stdout() -> None:
+    """Let Python's own flush at exit go nowhere, or it would complain about the closed pipe again."""
+    with suppress(OSError, ValueError):  # a stdout that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--out", type=Path, default=Path("upconv-demo.png"), metavar="FILE", help="the picture (default: %(default)s)"
     )
+    demo.add_argument("--image", type=Path, metavar="FILE", help="save the upsampled photograph alone, too")
 
     about = "compare every library and algorithm installed here with a float64 reference, on random geometries"
     commands.add_parser("check", help=about, description=f"{about.capitalize()}.")

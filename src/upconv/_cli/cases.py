@@ -9,7 +9,7 @@ import numpy as np
 from upconv._cli.arrays import Arrays
 from upconv._cli.oracle import Reference, reference
 
-__all__ = ["Case", "operands", "random_case"]
+__all__ = ["DTYPES", "Case", "operands", "random_case"]
 
 # The dtypes of most calls come up more often.
 DTYPES = ("float32", "float32", "float32", "float64", "float64", "float16", "bfloat16", "int32", "complex64")

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from rich.progress import Progress
 
+from upconv._cli import CommandError
 from upconv._cli.arrays import Arrays
-from upconv._cli.cases import random_case
-from upconv._cli.libraries import Unavailable, load
+from upconv._cli.cases import DTYPES, random_case
+from upconv._cli.present import present
 from upconv._cli.report import Report, ulp
 from upconv._cli.trial import NotTaken, Trial
-from upconv._libraries import LIBRARIES, Library
+from upconv._libraries import Library
 
 __all__ = ["Tally", "run"]
 
 # Of each library: so many geometries, fewer where its time is up, but never fewer than the least. JAX compiles two or
 # three programs a second.
 MOST, LEAST, SECONDS = 300, 20, 4.0
-LEGEND = "ulp: the largest error, in units in the last place of |x| * |w| + |b|."
+LEGEND = (
+    "ulp: the largest error, in units in the last place of |x| * |w| + |b|. Cases are calls of conv_transpose, "
+    "of one to three axes, in {}; other verbs and dtypes, and gradients, were not run."
+)
 
 
 @dataclass
@@ -29,17 +34,17 @@ class Tally:
     """What became of the cases of one algorithm."""
 
     cases: int = 0
-    not_taken: int = 0
     wrong: int = 0
     largest: float = 0.0
     first: str = ""
+    refusals: Counter[str] = field(default_factory=Counter)
 
     def add(self, trial: Trial, algorithm: str) -> None:
         """Count one more case, and keep the first that is wrong."""
         try:
             self.largest = max(self.largest, trial.run(algorithm))
-        except NotTaken:
-            self.not_taken += 1
+        except NotTaken as refusal:
+            self.refusals[str(refusal)] += 1
             return
         except Exception as error:  # noqa: BLE001  whatever a library raises is a finding
             self.wrong += 1
@@ -51,6 +56,13 @@ class Tally:
         """Say how many are wrong, or nothing."""
         return f"{name}: {self.wrong} of {self.cases} wrong, the first: {self.first}" if self.wrong else ""
 
+    def why_not(self, name: str) -> str:
+        """Say why no case was run: the refusal that came up most."""
+        ((refusal, times),) = self.refusals.most_common(1)
+        total = self.refusals.total()
+        often = "" if times == total else f" (in {times} of {total} cases; in the others for other reasons)"
+        return f"{name}: not run, because it does not take {refusal}{often}"
+
 
 def run(arguments: Namespace) -> int:
     """Print a row for each algorithm, then the first wrong case of each; return 1 if there is any."""
@@ -59,25 +71,31 @@ def run(arguments: Namespace) -> int:
         ("version", "algorithm"),
         ("cases", "not taken", "largest error"),
     )
+    drawn: set[str] = set()
     with Progress(console=report.console, transient=True) as progress:
-        for library in LIBRARIES:
-            try:
-                arrays = load(library.name)
-            except Unavailable as why:
-                report.miss(library.name, why)
-                continue
-            for algorithm, tally in _tallies(library, arrays, progress).items():
-                largest = "" if tally.wrong else ulp(tally.largest)
-                cells = (arrays.version, algorithm, str(tally.cases), str(tally.not_taken), largest)
-                report.add(library.name, *cells, fault=tally.fault(f"{library.name}, {algorithm}"))
-    report.print(LEGEND)
+        for library, arrays in present(report):
+            dtypes = tuple(filter(arrays.makes, library.dtypes))
+            drawn |= set(DTYPES) & set(dtypes)
+            for algorithm, tally in _tallies(library, arrays, dtypes, progress).items():
+                _add(report, f"{library.name}, {algorithm}", (library.name, arrays.version, algorithm), tally)
+    report.print(LEGEND.format(", ".join(dtype for dtype in dict.fromkeys(DTYPES) if dtype in drawn)))
+    if not report.compared:
+        raise CommandError("nothing was checked: no library that can be used here ran a case")
     return 1 if report.faults else 0
 
 
-def _tallies(library: Library, arrays: Arrays, progress: Progress) -> dict[str, Tally]:
+def _add(report: Report, name: str, row: tuple[str, ...], tally: Tally) -> None:
+    refused = str(tally.refusals.total())
+    if tally.cases:
+        largest = "" if tally.wrong else ulp(tally.largest)
+        report.add(*row, str(tally.cases), refused, largest, fault=tally.fault(name))
+    else:
+        report.skip(*row, "0", refused, verdict="not run", why=tally.why_not(name))
+
+
+def _tallies(library: Library, arrays: Arrays, dtypes: tuple[str, ...], progress: Progress) -> dict[str, Tally]:
     """Run every algorithm of a library on the same cases."""
     tallies = {algorithm: Tally() for algorithm in library.algorithms}
-    dtypes = tuple(filter(arrays.makes, library.dtypes))
     task = progress.add_task(f"{library.name} {arrays.version}", total=MOST)
     with arrays.settings():
         for seed in _seeds():

@@ -11,11 +11,28 @@ import numpy as np
 
 from upconv._cli.arrays import Arrays
 
-__all__ = ["ARRAYS", "CuPy", "Dask", "Jax", "MXNet", "NumPy", "Strict", "TensorFlow", "Torch", "Unavailable", "load"]
+__all__ = [
+    "ARRAYS",
+    "Broken",
+    "CuPy",
+    "Dask",
+    "Jax",
+    "MXNet",
+    "Missing",
+    "NumPy",
+    "Strict",
+    "TensorFlow",
+    "Torch",
+    "load",
+]
 
 
-class Unavailable(Exception):  # noqa: N818  a library that is not there is no error
-    """The library is not installed here, or does not import."""
+class Missing(Exception):  # noqa: N818  a library that is not there is no error
+    """The library is not installed here."""
+
+
+class Broken(Exception):  # noqa: N818  as above
+    """The library is installed, but cannot be used: what it raises."""
 
 
 class NumPy(Arrays):
@@ -206,11 +223,11 @@ ARRAYS = {
 
 
 def load(library: str) -> Arrays:
-    """Import a library, or raise `Unavailable` with the reason."""
+    """Import a library, or raise `Missing`, or `Broken` with the reason."""
     kind = ARRAYS[library]
     if util.find_spec(kind.module.partition(".")[0]) is None:
-        raise Unavailable(f'not installed: pip install "upconv[{library}]"')
+        raise Missing(library)
     try:
         return kind()
     except Exception as error:  # a broken installation raises whatever it likes
-        raise Unavailable(f"installed, but does not import: {type(error).__name__}: {error}") from error
+        raise Broken(f"{library}: installed, but cannot be used: {type(error).__name__}: {error}") from error

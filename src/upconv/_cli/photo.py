@@ -1,4 +1,4 @@
-"""Read a photograph, and draw it beside its upsampled self."""
+"""Draw a photograph beside its upsampled self, or save the latter alone."""
 
 from __future__ import annotations
 
@@ -7,38 +7,32 @@ from typing import Any
 
 import matplotlib.cbook
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
+from PIL import Image
 
 from upconv._cli import CommandError
+from upconv._cli.pixels import Photo, read
 
-__all__ = ["draw", "read"]
-
-# Upsampled pixels: the float64 oracle of so many takes about half a gigabyte.
-LARGEST = 6_000_000
-SAMPLE = "grace_hopper.jpg"
+__all__ = ["Photo", "draw", "read", "sample", "save"]
 
 
-def read(path: Path | None, factor: int) -> tuple[Any, int]:
-    """Return (3, H, W) in float32 from 0 to 1, and how many times smaller than the file it is."""
-    source = matplotlib.cbook.get_sample_data(SAMPLE, asfileobj=False) if path is None else path
+def sample() -> Path:
+    """The photograph that comes with matplotlib."""
+    return Path(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def save(upsampled: Any, path: Path) -> None:
+    """Save the upsampled photograph alone, in 8 bits."""
+    pixels = np.rint(np.clip(np.moveaxis(upsampled, 0, -1), 0, 1) * 255).astype(np.uint8)
     try:
-        image = ImageOps.exif_transpose(Image.open(source))
-        times = max(1, int(np.ceil(factor * np.sqrt(image.width * image.height / LARGEST))))
-        if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 8
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-        image = image.convert("RGB").reduce(times)
+        Image.fromarray(pixels).save(path)
     except Exception as error:  # what Pillow raises depends on the format of the file
-        raise CommandError(f"cannot read {source} as an image: {error}") from error
-    pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0)), times
+        raise CommandError(f"cannot write {path}: {error}") from error
 
 
 def draw(photo: Any, upsampled: Any, factor: int, path: Path) -> None:
-    """Save a picture: the pixels on the left, upsampled on the right, the whole above and a detail below."""
+    """Draw and save a picture: the pixels on the left, upsampled on the right, the whole above and a detail below."""
     left, right = (np.clip(np.moveaxis(image, 0, -1), 0, 1) for image in (photo, upsampled))
     height, width = left.shape[:2]
     # Above the middle, where a portrait has its eyes.
@@ -64,8 +58,8 @@ def draw(photo: Any, upsampled: Any, factor: int, path: Path) -> None:
         Rectangle((start - 0.5, top - 0.5), across, down, fill=False, edgecolor="white", linewidth=1.5)
     )
     try:
-        FigureCanvasAgg(figure).print_png(path)
-    except OSError as error:
+        figure.savefig(path)
+    except Exception as error:  # what a writer raises depends on the format of the file
         raise CommandError(f"cannot write {path}: {error}") from error
 
 

@@ -16,7 +16,7 @@ __all__ = ["NotTaken", "Trial"]
 
 
 class NotTaken(Exception):  # noqa: N818  no error: the algorithm says what it is not for
-    """The algorithm refuses the case."""
+    """The algorithm refuses the case; the message says what it does not take."""
 
 
 class Trial:
@@ -42,7 +42,7 @@ class Trial:
             y = call(*self.operands)
         except ValueError as refusal:
             if "does not take" in str(refusal):
-                raise NotTaken from refusal
+                raise NotTaken(str(refusal).partition("does not take ")[2]) from refusal
             raise
         dtype = dtype_name(self.library, y.dtype)
         if dtype != self.case.dtype:
