@@ -18,6 +18,7 @@ from upconv._cli import CommandError, check, photo, present
 from upconv._cli.arrays import Arrays
 from upconv._cli.libraries import ARRAYS
 from upconv._cli.oracle import reference
+from upconv._cli.pixels import read
 from upconv._cli.upsampling import Upsampling
 from upconv._libraries import LIBRARIES, lowerings
 
@@ -88,7 +89,7 @@ def test_demo_on_every_library(save, tmp_path, capsys):
 @pytest.mark.parametrize("mode, suffix", [("L", "png"), ("RGBA", "png"), ("LA", "png"), ("P", "png"), ("L", "jpg")])
 def test_demo_reads_other_images(save, tmp_path, mode, suffix):
     path = save(mode, suffix)
-    pixels, remarks = photo.read(path, 3)
+    pixels, remarks = read(path, 3)
     assert (pixels.shape, pixels.dtype, remarks) == ((3, 9, 12), np.float32, ())
     assert main(["demo", path, "--out", str(tmp_path / "out.png")]) == 0
 
@@ -96,7 +97,7 @@ def test_demo_reads_other_images(save, tmp_path, mode, suffix):
 def test_a_transparent_pixel_is_white_and_a_large_photograph_is_reduced(tmp_path):
     path = tmp_path / "photo.png"
     Image.new("RGBA", (3000, 2000)).save(path)
-    pixels, (remark,) = photo.read(path, 8)
+    pixels, (remark,) = read(path, 8)
     assert pixels.shape == (3, 250, 375)
     assert "reduced 8 times" in remark
     assert (pixels == 1).all()

@@ -17,7 +17,11 @@ class Printer(Console):  # type: ignore[misc]  # rich is optional, and Any to th
     def table(self, table: Table) -> None:
         """Print a table. Where the terminal is narrower, it breaks the lines, and every cell can still be read."""
         natural = Measurement.get(self, self.options.update(max_width=1000), table).maximum
-        self.print(table, width=natural, crop=False, no_wrap=True)
+        width, self.width = self.width, max(self.width, natural)
+        try:
+            self.print(table)
+        finally:
+            self.width = width
 
     def line(self, text: str, style: str = "") -> None:
         """Print a line as it is, so that it can be copied."""

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from upconv._cli import CommandError, advice, photo
 from upconv._cli.arrays import Arrays
 from upconv._cli.outputs import IMAGES, PICTURES, try_output
+from upconv._cli.pixels import read
 from upconv._cli.present import present
 from upconv._cli.report import Report, ulp
 from upconv._cli.upsampling import Result, Upsampling
@@ -25,7 +26,7 @@ def run(arguments: Namespace) -> int:
     try_output("--out", arguments.out, PICTURES, keep=[source])
     if arguments.image:
         try_output("--image", arguments.image, IMAGES, keep=[source, arguments.out])
-    found = photo.read(source, arguments.factor)
+    found = read(source, arguments.factor)
     report = Report(
         "One photograph, upsampled by every library",
         ("version", "device", "algorithm"),

@@ -12,9 +12,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from upconv._cli import CommandError
-from upconv._cli.pixels import Photo, read
 
-__all__ = ["Photo", "draw", "read", "sample", "save"]
+__all__ = ["draw", "sample", "save"]
 
 
 def sample() -> Path:
