@@ -17,7 +17,8 @@ class Printer(Console):  # type: ignore[misc]  # rich is optional, and Any to th
     def table(self, table: Table) -> None:
         """Print a table. Where the terminal is narrower, it breaks the lines, and every cell can still be read."""
         natural = Measurement.get(self, self.options.update(max_width=1000), table).maximum
-        width, self.width = self.width, max(self.width, natural)
+        width = self.size.width
+        self.width = max(width, natural)
         try:
             self.print(table)
         finally:
