@@ -6,6 +6,7 @@ import sys
 
 from upconv._calls import keep, recall
 from upconv._libraries import Library
+from upconv._mixed import join, real_operands
 from upconv._operands import autocast, autocasts, common_library, no_autocast, refuse_algorithm, untraced
 from upconv._plan import Plan
 from upconv._plans import conv_plan_for, conv_weight_plan_for, plan_for
@@ -73,6 +74,9 @@ def run_conv_transpose(rank: int | None, x: Any, weight: Any, bias: Any, *words:
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv_transpose(rank, *arrays, *words)
+    mixed = real_operands(x, weight, bias)
+    if mixed:
+        return join(*[run_conv_transpose(rank, *part, *words) for part in zip(*mixed, strict=True)], x, weight)
     library, plan, batched, way = untraced(resolve, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
@@ -89,6 +93,9 @@ def run_conv(rank: int | None, x: Any, weight: Any, bias: Any, *words: Any) -> A
         arrays = autocast(x, weight, bias)
         with no_autocast(x):
             return run_conv(rank, *arrays, *words)
+    mixed = real_operands(x, weight, bias)
+    if mixed:
+        return join(*[run_conv(rank, *part, *words) for part in zip(*mixed, strict=True)], x, weight)
     library, plan, batched, way = untraced(_resolve_conv, rank, x, weight, bias, *words)
     keep(key, way.lower, plan, batched)
     return _in_scope(library, x, _lower, way.lower, plan, batched, x, weight, bias)
@@ -105,6 +112,9 @@ def run_conv_weight(x: Any, y: Any, *words: Any) -> Any:
         arrays = autocast(x, y)
         with no_autocast(x):
             return run_conv_weight(*arrays, *words)
+    mixed = real_operands(x, y, name="y")
+    if mixed:
+        return join(*[run_conv_weight(*part, *words) for part in zip(*mixed[:2], strict=True)], x, y)
     library, plan, batched, way = untraced(_resolve_conv_weight, x, y, *words)
     keep(key, way.lower, plan, batched)
     return _in_scope(library, x, _reduce, way.lower, plan, batched, x, y)

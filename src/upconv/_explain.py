@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import namedtuple
+from math import prod
 
 import upconv._types as t
 from upconv._dispatch import resolve
 from upconv._libraries import dtype_name, itemsize
+from upconv._mixed import mixed_note, real_operands
 from upconv._operands import autocast, untraced
 from upconv._variables import plain
 
@@ -97,15 +99,20 @@ def explain(
     """
     geometry = (stride, padding, output_padding, groups, dilation, output_size, data_format)
     x, weight, bias = autocast(*plain(x, weight, bias))
+    mixed = real_operands(x, weight, bias)
+    note = (mixed_note(x, weight),) if mixed else ()
+    if mixed:
+        (x, _), (weight, _), (bias, _) = mixed
     library, plan, batched, route = untraced(resolve, None, x, weight, bias, algorithm, *geometry)
     batch = 1 if not batched or x.shape[0] is None else x.shape[0]  # a graph may not know it: bytes of one image, then
+    size = itemsize(dtype_name(library, x.dtype))
     return Explanation(
         library=library.name,
         version=sys.modules[library.module.partition(".")[0]].__version__,
         algorithm=route.algorithm,
-        reason="; ".join((route.lowering.reason(plan), *route.refusals, *_leaks(route.lowering))),
+        reason="; ".join((*note, route.lowering.reason(plan), *route.refusals, *_leaks(route.lowering))),
         output_shape=(*x.shape[:batched], *plan.image_shape),
-        workspace=route.lowering.workspace(plan, batch, itemsize(dtype_name(library, x.dtype))),
+        workspace=route.lowering.workspace(plan, batch, size) + len(note) * 2 * size * batch * prod(plan.image_shape),
     )
 
 

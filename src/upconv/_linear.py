@@ -182,11 +182,8 @@ def linear_operator(
     kernel: Any = weight
     conjugated = kernel.conj()
 
-    def forward(v: Any) -> Any:
-        return _columnwise(conv_transpose, v, plan.sample_shape, weight, words)
-
-    def adjoint(v: Any) -> Any:
-        return _columnwise(conv, v, plan.image_shape, conjugated, words)
+    forward = _Columnwise(conv_transpose, plan.sample_shape, weight, words)
+    adjoint = _Columnwise(conv, plan.image_shape, conjugated, words)
 
     return linalg.LinearOperator(
         (prod(plan.image_shape), prod(plan.sample_shape)),
@@ -202,13 +199,25 @@ def _plan(x_shape: Any, weight: Any, *geometry: Any) -> Plan:
     return plan_for(None, (1, *exact_shape("x_shape", x_shape)), weight.shape, None, *geometry)[0]
 
 
-def _columnwise(function: Any, v: Any, shape: Sequence[int], weight: Any, words: dict[str, Any]) -> Any:
-    """Call on the columns of ``v`` as a batch of images, in the wider dtype: SciPy's solvers work in float64."""
-    dtype = (weight[:0].ravel() + v[:0].ravel()).dtype
-    batch = 1 if v.ndim == 1 else v.shape[1]
-    images = v.reshape(prod(shape), batch).T.astype(dtype).reshape(batch, *shape)
-    y = function(images, weight.astype(dtype, copy=False), **words)
-    return y.reshape(batch, prod(y.shape[1:])).T.reshape(prod(y.shape[1:]), *v.shape[1:])
+class _Columnwise:
+    """A call on the columns of a matrix as a batch of images: a class, because no closure can be pickled."""
+
+    def __init__(self, function: Any, shape: Sequence[int], weight: Any, words: dict[str, Any]) -> None:
+        self.function, self.shape, self.weight, self.words = function, shape, weight, words
+
+    def __call__(self, v: Any) -> Any:
+        """Compute in the wider precision, since SciPy's solvers work in float64; what is real stays real."""
+        weight, shape = self.weight, self.shape
+        both = weight[:0].ravel() + v[:0].ravel()
+        batch = 1 if v.ndim == 1 else v.shape[1]
+        images = v.reshape(prod(shape), batch).T.astype(_precise(v, both)).reshape(batch, *shape)
+        y = self.function(images, weight.astype(_precise(weight, both), copy=False), **self.words)
+        return y.reshape(batch, prod(y.shape[1:])).T.reshape(prod(y.shape[1:]), *v.shape[1:])
+
+
+def _precise(array: Any, both: Any) -> Any:
+    """The dtype of ``both``, or its real one for an array that is real."""
+    return both.dtype if array.dtype.kind == "c" else both.real.dtype
 
 
 def _scientific(name: str, library: str, module: str) -> Any:

@@ -6,7 +6,9 @@ import upconv._types as t
 from upconv._api import conv_transpose
 from upconv._conv import conv, conv_weight
 from upconv._dispatch import run_conv_bias
+from upconv._mixed import real_part, real_product
 from upconv._operands import autocast, like_the_result, untraced
+from upconv._plan import Plan
 from upconv._plans import plan_for
 from upconv._route import computes
 from upconv._variables import plain
@@ -54,7 +56,8 @@ def vjp(
     -----
     ``dx`` is `conv` of the cotangent and ``dweight`` is `conv_weight` of x and the cotangent, public calls that
     can be differentiated again. Nothing is conjugated: for complex arrays these are the cotangents of `jax.vjp`, where
-    PyTorch's gradients are those of the conjugated cotangent, conjugated.
+    PyTorch's gradients are those of the conjugated cotangent, conjugated. Of a real operand beside a complex one it is
+    the real part of that, as from `jax.vjp`.
 
     Examples
     --------
@@ -74,17 +77,34 @@ def vjp(
     )
     plan, batched = untraced(lambda: plan_for(None, x.shape, weight.shape, None, *geometry, output_size, data_format))
     back = algorithm if computes(x, algorithm, "conv", "conv_weight") else "auto"
-    # The exact crop: the same samples, whatever words or sizes said it.
-    crop = tuple(zip(plan.lo, plan.hi, strict=True))
-    words = {"groups": plan.groups, "dilation": plan.dilation, "data_format": data_format, "algorithm": back}
+    return y, _Pullback(y, (x, weight, bias), plan, batched, back)
 
-    def pullback(cotangent: t.Array) -> tuple[t.Array, t.Array, t.Array | None]:
+
+class _Pullback:
+    """The function that `vjp` returns: a class, because no closure can be pickled."""
+
+    def __init__(
+        self, y: t.Array, operands: tuple[t.Array, t.Array, t.Array | None], plan: Plan, batched: bool, algorithm: str
+    ) -> None:
+        self.y, self.operands, self.plan, self.batched, self.algorithm = y, operands, plan, batched, algorithm
+
+    def __call__(self, cotangent: t.Array) -> tuple[t.Array, t.Array, t.Array | None]:
+        plan, (x, weight, bias) = self.plan, self.operands
         (cotangent,) = plain(cotangent)
-        like_the_result(y, cotangent)
-        return (
-            conv(cotangent, weight, None, plan.stride, crop, **words),
-            conv_weight(x, cotangent, plan.kernel, plan.stride, crop, **words),
-            None if bias is None else run_conv_bias(cotangent, plan, batched=batched),
-        )
+        like_the_result(self.y, cotangent)
+        # The exact crop: the same samples, whatever words or sizes said it.
+        crop = tuple(zip(plan.lo, plan.hi, strict=True))
+        layout = "channels_last" if plan.channels_last else "channels_first"
+        words = {"groups": plan.groups, "dilation": plan.dilation, "data_format": layout, "algorithm": self.algorithm}
 
-    return y, pullback
+        def by_x(cotangent: t.Array, weight: t.Array) -> t.Array:
+            return conv(cotangent, weight, None, plan.stride, crop, **words)
+
+        def by_weight(cotangent: t.Array, x: t.Array) -> t.Array:
+            return conv_weight(x, cotangent, plan.kernel, plan.stride, crop, **words)
+
+        return (
+            real_product(x, by_x, cotangent, weight),
+            real_product(weight, by_weight, cotangent, x),
+            None if bias is None else real_part(bias, run_conv_bias(cotangent, plan, batched=self.batched)),
+        )

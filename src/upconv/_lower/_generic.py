@@ -33,7 +33,7 @@ class Generic:
     """The lowering for one namespace.
 
     ``device`` reads an array's device, where new arrays must be told theirs; ``shape`` its shape, where the array's own
-    does not know the batch.
+    does not know the batch. ``join`` makes a complex array of two real ones, without arithmetic: 0 * inf is NaN.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class Generic:
         xp: Any,
         device: Callable[[Any], Any] = lambda array: None,
         shape: Callable[[Any], tuple[Any, ...]] = lambda array: array.shape,
+        join: Callable[[Any, Any, Any], Any] | None = None,
     ) -> None:
-        self.xp, self.device, self.shape = xp, device, shape
+        self.xp, self.device, self.shape, self.join = xp, device, shape, join
 
     def refusal(self, plan: Plan, x: Any) -> str:
         """Take everything."""
@@ -124,6 +125,10 @@ class Generic:
         units = xp.reshape(xp.eye(n, dtype=weight.dtype, device=self.device(weight)), (n, *plan.sample_shape))
         y = self.conv_transpose(plan, units, weight, None)
         return xp.moveaxis(xp.reshape(y, (n, prod(plan.image_shape))), 0, 1)
+
+    def parts(self, array: Any) -> tuple[Any, Any]:
+        """Real and imaginary part."""
+        return self.xp.real(array), self.xp.imag(array)
 
     def _times(self, plan: Plan, image: Any, weight: Any, taps: Taps, *, adjoint: bool = False) -> Any:
         """Multiply the channels of ``image`` by one tap of the weight, group by group; or by its transpose."""

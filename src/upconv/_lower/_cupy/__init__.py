@@ -31,9 +31,20 @@ class _Generic(Generic):
         with y.device:
             return super().conv_bias(plan, y)
 
+    def parts(self, array: Any) -> tuple[Any, Any]:
+        with array.device:
+            return super().parts(_weights.plain(array))
+
     def matrix(self, plan: Plan, weight: Any) -> Any:
         with weight.device:
             return super().matrix(plan, weight)
 
 
-LOWERINGS: dict[str, Lowering] = {"raw": raw, "generic": _Generic(xp, device=lambda array: array.device)}
+def _join(re: Any, im: Any, dtype: Any) -> Any:
+    with re.device:
+        y = xp.empty_like(re, dtype=dtype)
+        y.real, y.imag = re, im
+        return y
+
+
+LOWERINGS: dict[str, Lowering] = {"raw": raw, "generic": _Generic(xp, device=lambda array: array.device, join=_join)}

@@ -28,6 +28,10 @@ class PreparedWeight:
         self.shape, self.dtype, self.device = weight.shape, weight.dtype, weight.device
         self.layouts: dict[tuple[Any, ...], Any] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle the values alone: another process lays them out for a device of its own."""
+        return type(self), (self.array,)
+
 
 def plain(weight: Any) -> Any:
     """The array itself."""

@@ -21,11 +21,15 @@ def _device(array: Any) -> Any:
     return device
 
 
+def _join(re: Any, im: Any, dtype: Any) -> Any:
+    return jax.lax.complex(re, im)
+
+
 class _Generic(Generic):
     """The generic lowering, on meshes with Explicit axes too."""
 
     def __init__(self) -> None:
-        super().__init__(xp, device=_device)
+        super().__init__(xp, device=_device, join=_join)
         for verb in ("conv_transpose", "conv", "conv_weight", "conv_bias", "matrix"):
             setattr(self, verb, in_auto_axes(getattr(self, verb)))
 

@@ -7,4 +7,4 @@ from upconv._lower._tensorflow import native
 
 __all__ = ["LOWERINGS"]
 
-LOWERINGS: dict[str, Lowering] = {"native": native, "generic": Generic(xp, shape=xp.shape)}
+LOWERINGS: dict[str, Lowering] = {"native": native, "generic": Generic(xp, shape=xp.shape, join=xp.join)}

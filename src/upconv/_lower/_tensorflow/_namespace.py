@@ -9,7 +9,22 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["astype", "concat", "eye", "float32", "moveaxis", "reshape", "shape", "stack", "sum", "tensordot", "zeros"]
+__all__ = [
+    "astype",
+    "concat",
+    "eye",
+    "float32",
+    "imag",
+    "join",
+    "moveaxis",
+    "real",
+    "reshape",
+    "shape",
+    "stack",
+    "sum",
+    "tensordot",
+    "zeros",
+]
 
 Shape = tuple[Any, ...]
 
@@ -47,11 +62,29 @@ def concat(arrays: list[Any], axis: int) -> Any:
     return tf.concat(arrays, axis)
 
 
+def imag(array: Any) -> Any:
+    """Imaginary part, on the array's own device."""
+    with tf.device(array.device):
+        return tf.math.imag(array)
+
+
+def join(re: Any, im: Any, dtype: Any) -> Any:
+    """Make a complex array of two real ones."""
+    with tf.device(re.device):
+        return tf.complex(re, im)
+
+
 def moveaxis(array: Any, source: int, destination: int) -> Any:
     """Move one axis; both numbers may be negative."""
     order = list(range(len(array.shape)))
     order.insert(destination % len(order), order.pop(source))
     return tf.transpose(array, order)
+
+
+def real(array: Any) -> Any:
+    """Real part, on the array's own device."""
+    with tf.device(array.device):
+        return tf.math.real(array)
 
 
 def sum(array: Any, axis: tuple[int, ...] | None = None) -> Any:  # noqa: A001

@@ -11,5 +11,5 @@ LOWERINGS: dict[str, Lowering] = {
     "direct": direct,
     "overlap_add": overlap_add,
     "native": native,
-    "generic": Generic(_namespace, device=lambda array: array.device),
+    "generic": Generic(_namespace, device=lambda array: array.device, join=_namespace.join),
 }
