@@ -48,7 +48,9 @@ def join(real: Any, imaginary: Any, *operands: Any) -> Any:
     """Make one complex array of two real ones, in the dtype of the operand that is complex."""
     library = common_library(real)
     names = ((dtype_name(library, a.dtype), a.dtype) for a in operands)
-    return lowerings(library.name)["generic"].join(real, imaginary, next(dtype for name, dtype in names if name in REAL))
+    return lowerings(library.name)["generic"].join(
+        real, imaginary, next(dtype for name, dtype in names if name in REAL)
+    )
 
 
 def real_product(like: Any, function: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:

@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_strict import astype, concat, eye, float32, imag, real, reshape, stack, sum, tensordot, zeros  # noqa: A004
-from array_api_strict import isnan, permute_dims, where
+from array_api_strict import (
+    astype,
+    concat,
+    eye,
+    float32,
+    imag,
+    isnan,
+    permute_dims,
+    real,
+    reshape,
+    stack,
+    sum,
+    tensordot,
+    where,
+    zeros,
+)
 
 __all__ = [
     "astype",
