@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upconv._libraries import Library, dtype_name, lowerings, owner
-from upconv._operands import common_library, is_prepared
+from upconv._operands import REAL, common_library, is_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     Pair = tuple[Any, Any]
 
 __all__ = ["join", "mixed_note", "real_operands", "real_part", "real_product"]
-
-# The real dtype of each complex one's precision.
-REAL = {"complex64": "float32", "complex128": "float64", "clongdouble": "longdouble"}
 
 
 def real_operands(x: Any, other: Any, bias: Any = None, name: str = "weight") -> tuple[Pair, Pair, Pair] | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from upconv._route import Route
 
 __all__ = [
+    "REAL",
     "autocast",
     "autocasts",
     "common_library",
@@ -31,6 +32,8 @@ __all__ = [
     "untraced",
 ]
 
+# The real dtype of each complex one's precision.
+REAL = {"complex64": "float32", "complex128": "float64", "clongdouble": "longdouble"}
 # All that a call looks at in an array of NumPy itself; a subclass may have more.
 _ARRAY = attrgetter("shape", "dtype")
 
@@ -166,7 +169,8 @@ def _agree(library: Library, x: Any, name: str, array: Any, against: str = "`x`"
     if array.dtype != x.dtype:
         ours, other = dtype_name(library, x.dtype), dtype_name(library, array.dtype)
         if ours != other:
-            raise TypeError(f"{against} has dtype {ours} and `{name}` has {other}; convert one of them")
+            beside = next((f": beside {c}, {c} or {REAL[c]}" for c in (ours, other) if c in REAL), "")
+            raise TypeError(f"{against} has dtype {ours} and `{name}` has {other}; convert one of them{beside}")
     here, there = _device(library, x), _device(library, array)
     if here != there and here is not None and there is not None:
         raise ValueError(f"{against} is on device {here} and `{name}` on {there}; move one of them")

@@ -49,7 +49,7 @@ def moveaxis(array: Any, source: int, destination: int) -> Any:
 
 
 def join(re: Any, im: Any, dtype: Any) -> Any:
-    """Make a complex array of two real ones. What is infinite or NaN is chosen, as a product with 1j would spread it."""
+    """Make a complex array of two real ones. A product with 1j would spread inf and NaN."""
     zero = zeros(re.shape, dtype=re.dtype, device=re.device)
     high, low, unknown = im == float("inf"), im == -float("inf"), isnan(im)
     finite = where(high | low | unknown, zero, im)

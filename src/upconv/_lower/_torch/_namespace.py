@@ -31,7 +31,7 @@ __all__ = [
 
 
 def imag(array: Any) -> Any:
-    """Imaginary part; of a conjugated tensor PyTorch gives a view with the sign in a bit, which memory does not show."""
+    """Imaginary part, in memory: of a conjugated tensor PyTorch gives a view whose sign is a bit of the tensor."""
     return torch.imag(array).resolve_neg()
 
 
