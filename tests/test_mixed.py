@@ -35,7 +35,7 @@ def operands(pair, which, bias="none"):
 
 
 def close(y, want):
-    assert y.dtype == want.dtype
+    assert y.dtype.name == want.dtype.name
     np.testing.assert_allclose(y, want, rtol=1e-4, atol=1e-4)
 
 

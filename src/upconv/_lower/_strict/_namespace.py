@@ -18,7 +18,7 @@ from array_api_strict import (
     real,
     reshape,
     stack,
-    sum,
+    sum,  # noqa: A004
     tensordot,
     where,
     zeros,
