@@ -31,8 +31,8 @@ ARRAY_LIBRARIES = (
 # Which modules may import which, by their names below `upconv`. Nothing else, and so no cycle.
 ARROWS = {
     "": {"", "_api", "_conv", "_diagram", "_explain", "_linear", "_prepare", "_vjp"},
-    "_api": {"_arguments", "_dispatch", "_plans", "_types"},
-    "_conv": {"_dispatch", "_types"},
+    "_api": {"_arguments", "_dispatch", "_plans", "_ranks", "_types"},
+    "_conv": {"_dispatch", "_ranks", "_types"},
     "_linear": {
         "_api",
         "_arguments",
@@ -66,6 +66,7 @@ ARROWS = {
     "_geometry": {"_arguments", "_padding", "_plan"},
     "_padding": {"_arguments"},
     "_arguments": set(),
+    "_ranks": set(),
     "_types": {"", "_typedefs"},
     "_typedefs": set(),
     "_memory": set(),

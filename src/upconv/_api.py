@@ -6,6 +6,7 @@ import upconv._types as t
 from upconv._arguments import exact_shape
 from upconv._dispatch import run_conv_transpose
 from upconv._plans import plan_for
+from upconv._ranks import document_ranks
 
 __all__ = ["conv_transpose", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "output_shape"]
 
@@ -190,6 +191,9 @@ def conv_transpose3d(
     return run_conv_transpose(
         3, x, weight, bias, algorithm, stride, padding, output_padding, groups, dilation, output_size, data_format
     )
+
+
+document_ranks(conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d)
 
 
 def output_shape(

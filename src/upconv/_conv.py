@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import upconv._types as t
 from upconv._dispatch import run_conv, run_conv_weight
+from upconv._ranks import document_ranks
 
 __all__ = ["conv", "conv1d", "conv2d", "conv3d", "conv_weight"]
 
@@ -165,6 +166,9 @@ def conv3d(
     (2, 8, 4, 6, 5)
     """
     return run_conv(3, x, weight, bias, algorithm, stride, padding, groups, dilation, data_format)
+
+
+document_ranks(conv, conv1d, conv2d, conv3d)
 
 
 def conv_weight(
