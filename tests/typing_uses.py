@@ -1,8 +1,9 @@
 """Uses of the public calls for type checkers, which never run: those marked `wrong` must be reported, and no others."""
 
+from typing import assert_type
+
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import assert_type
 
 import upconv
 
@@ -53,7 +54,7 @@ def derivatives(x: Floats, weight: Floats, bias: Floats) -> None:
     pullback()  # wrong
     pullback(y, y)  # wrong
     pullback("y")  # wrong
-    pullback.weight_only  # wrong
+    print(pullback.weight_only)  # wrong
     dx, dweight = pullback(y)  # wrong
     upconv.vjp(x, weight, padding="full")  # wrong
 
@@ -67,7 +68,7 @@ def explanations(x: Floats, weight: Floats) -> None:
     assert_type(found.output_shape, tuple[int, ...])
     assert_type(found.workspace, int)
     upconv.conv_transpose(x, weight, algorithm=found.algorithm)
-    found.workspaces  # wrong
+    print(found.workspaces)  # wrong
     found.workspace.upper()  # wrong
     upconv.explain(x, weight, padding=None)  # wrong
 

@@ -10,8 +10,6 @@ from upconv._vjp import vjp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from upconv._diagram import diagram
     from upconv._linear import as_matrix, linear_operator
 
@@ -44,14 +42,16 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
-    """Import what few programs ask for when it is first asked for."""
-    if name == "diagram":
-        from upconv._diagram import diagram
+if not TYPE_CHECKING:  # type checkers see the imports above, and report every other name
 
-        return globals().setdefault(name, diagram)
-    if name in ("as_matrix", "linear_operator"):
-        from upconv import _linear
+    def __getattr__(name: str) -> object:
+        """Import what few programs ask for when it is first asked for."""
+        if name == "diagram":
+            from upconv._diagram import diagram
 
-        return globals().setdefault(name, getattr(_linear, name))
-    raise AttributeError(f"module 'upconv' has no attribute {name!r}")
+            return globals().setdefault(name, diagram)
+        if name in ("as_matrix", "linear_operator"):
+            from upconv import _linear
+
+            return globals().setdefault(name, getattr(_linear, name))
+        raise AttributeError(f"module 'upconv' has no attribute {name!r}")
