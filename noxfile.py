@@ -288,9 +288,10 @@ def lint(session):
 
 @on_oldest()
 def types(session):
-    """Strict types of the package, no library installed."""
-    install(session, "", "mypy")
+    """Strict types of the package, no library installed; and what two type checkers say of its uses."""
+    install(session, "", "mypy", "basedpyright", *TEST, "numpy")
     session.run("mypy")
+    session.run("pytest", "-q", "tests/test_typing.py")
 
 
 @on_oldest()
@@ -315,7 +316,8 @@ def pin(session):
     pins = Path("constraints.txt")
     torch = next(line for line in pins.read_text().splitlines() if line.startswith("torch=="))
     extras = ".[numba,torch,jax,tensorflow,dask,strict,demo,bench,plot,scipy]"
-    session.install("--upgrade", torch, *TEST, *PROGRAMS, "ml_dtypes", "ruff", "mypy", "build", "hatchling", extras)
+    tools = ("ruff", "mypy", "basedpyright", "build", "hatchling")
+    session.install("--upgrade", torch, *TEST, *PROGRAMS, "ml_dtypes", *tools, extras)
     found = session.run("python", "-m", "pip", "freeze", "--exclude", "upconv", silent=True)
     lines = (line.partition("+")[0] for line in sorted(found.splitlines(), key=str.lower) if "==" in line)
     header = "# Written by `nox -s pin`; PyTorch's version is kept, see noxfile.py."

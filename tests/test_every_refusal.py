@@ -16,7 +16,14 @@ import pytest
 
 from refusals import PACKAGE, REACHED, raises, refused
 
-MODULES = ("test_arguments", "test_conv_arguments", "test_operands", "test_linear", "test_diagram")
+MODULES = (
+    "test_arguments",
+    "test_conv_arguments",
+    "test_operands",
+    "test_linear",
+    "test_diagram",
+    "test_discoverability",
+)
 # What raises where a library has more than others, or an optional one is missing: the text, and the libraries.
 ELSEWHERE = {
     "refuse(called, array)": "torch dask",

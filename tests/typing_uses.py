@@ -54,7 +54,7 @@ def derivatives(x: Floats, weight: Floats, bias: Floats) -> None:
     pullback()  # wrong
     pullback(y, y)  # wrong
     pullback("y")  # wrong
-    print(pullback.weight_only)  # wrong
+    assert pullback.weight_only  # wrong
     dx, dweight = pullback(y)  # wrong
     upconv.vjp(x, weight, padding="full")  # wrong
 
@@ -68,7 +68,7 @@ def explanations(x: Floats, weight: Floats) -> None:
     assert_type(found.output_shape, tuple[int, ...])
     assert_type(found.workspace, int)
     upconv.conv_transpose(x, weight, algorithm=found.algorithm)
-    print(found.workspaces)  # wrong
+    assert found.workspaces  # wrong
     found.workspace.upper()  # wrong
     upconv.explain(x, weight, padding=None)  # wrong
 
