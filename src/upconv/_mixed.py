@@ -38,16 +38,16 @@ def real_operands(x: Any, other: Any, bias: Any = None, name: str = "weight") ->
 
 def parts(array: Any, library: Library | None = None) -> Pair:
     """Real and imaginary part of an array; of a prepared weight, whose library must be told."""
-    return lowerings((library or common_library(array)).name)["generic"].parts(array)
+    generic: Any = lowerings((library or common_library(array)).name)["generic"]
+    return generic.parts(array)
 
 
 def join(real: Any, imaginary: Any, *operands: Any) -> Any:
     """Make one complex array of two real ones, in the dtype of the operand that is complex."""
     library = common_library(real)
     names = ((dtype_name(library, a.dtype), a.dtype) for a in operands)
-    return lowerings(library.name)["generic"].join(
-        real, imaginary, next(dtype for name, dtype in names if name in REAL)
-    )
+    generic: Any = lowerings(library.name)["generic"]
+    return generic.join(real, imaginary, next(dtype for name, dtype in names if name in REAL))
 
 
 def real_product(like: Any, function: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:

@@ -91,7 +91,7 @@ def autocasts(x: Any) -> bool:
 
 def autocast(*arrays: Any) -> tuple[Any, ...]:
     """Cast the arrays as autocast does for PyTorch's own convolutions: what is floating, except float64."""
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if not autocasts(arrays[0]) or any(isinstance(a, torch.Tensor) and a.is_complex() for a in arrays):
         return arrays  # what is complex keeps its precision, and so does what is real beside it
     dtype = torch.get_autocast_dtype(arrays[0].device.type)
