@@ -29,6 +29,8 @@ KINDS = {
     ("tensorflow", "SparseTensor"): "pass tf.sparse.to_dense(...) of it",
     ("tensorflow", "IndexedSlices"): "pass tf.convert_to_tensor(...) of it",
     ("jax", "JAXSparse"): "pass its .todense()",
+    ("jax", "ShapeDtypeStruct"): "it has no values: pass the arrays, or call inside of jax.eval_shape(...)",
+    ("tensorflow", "TypeSpec"): "it has no values: pass it to .get_concrete_function(...) of a tf.function",
     ("numpy", "ndarray"): "pass numpy.asarray(...) of it, which is the values alone, without their unit",
 }
 OTHERWISE = (

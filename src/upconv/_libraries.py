@@ -163,9 +163,13 @@ def owner(array: Any) -> Library | None:
 def _owner(array: Any) -> Library | None:
     if is_masked(array) or means_more(array):
         return None  # no lowering would see the mask, or the unit
+    if remembers() and array.__class__ is not type(array):
+        return None  # a proxy or a mock: isinstance believes it, and the library's own C code crashes
     for library in LIBRARIES:
         module = sys.modules.get(library.module)
-        if module is not None and any(isinstance(array, getattr(module, name)) for name in library.array.split()):
+        # A module of that name may be half imported, or a folder of the user's.
+        kinds = [getattr(module, name, None) for name in library.array.split()]
+        if any(kind is not None and isinstance(array, kind) for kind in kinds):
             return library
     return None
 
