@@ -197,3 +197,126 @@ def test_a_variable_of_keras(library):
     _, *expected = upconv.vjp(x, weight, bias, **WORDS)[1](np.ones(y.shape, "float32"))
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def lying(library, array):
+    """The array as one of a subclass that tells another shape."""
+    told = {"shape": property(lambda self: (4, 3, 9000)), "ndim": property(lambda self: 7)}
+    if library.name == "torch":
+        import torch
+
+        return array.as_subclass(type("Lying", (torch.Tensor,), told))
+    array = array.copy()
+    array.__class__ = type("Lying", (type(array),), told)
+    return array
+
+
+@pytest.mark.value
+def test_what_a_subclass_of_another_library_says_is_not_read(plain, library, algorithm):
+    if library.name not in ("torch", "mxnet"):
+        pytest.skip(f"{library.name}'s arrays have no subclasses of ours, or are in the test of NumPy's")
+    from libraries import variants
+
+    back = variants(library.name)[0].back
+    arrays = [plain.make(a.astype("float32")) for a in drawn((2, 4, 5, 7), (4, 3, 4, 5), (3,))]
+    expected = back(upconv.conv_transpose(*arrays, **WORDS))
+    for n in range(3):
+        given = [lying(library, a) if i == n else a for i, a in enumerate(arrays)]
+        y = upconv.conv_transpose(*given, **WORDS, algorithm=algorithm)
+        np.testing.assert_allclose(back(y), expected, rtol=1e-4, atol=1e-4)
+        assert upconv.explain(*given, **WORDS).output_shape == expected.shape
+    y = plain.make(expected)
+    kernel = back(upconv.conv_weight(arrays[0], y, (4, 5), **WORDS))
+    np.testing.assert_allclose(
+        back(upconv.conv_weight(arrays[0], lying(library, y), (4, 5), **WORDS)), kernel, rtol=1e-4, atol=1e-3
+    )
+
+
+@pytest.mark.value
+def test_gradients_reach_a_subclass_that_lies(torch):
+    x, weight = (torch.from_numpy(a) for a in drawn((2, 4, 5, 7), (4, 3, 4, 5)))
+    told = {"shape": property(lambda self: (4, 3, 9000))}
+    leaf = weight.clone().requires_grad_()
+    upconv.conv_transpose(x, leaf.as_subclass(type("Lying", (torch.Tensor,), told)), **WORDS).square().sum().backward()
+    honest = weight.clone().requires_grad_()
+    upconv.conv_transpose(x, honest, **WORDS).square().sum().backward()
+    torch.testing.assert_close(leaf.grad, honest.grad)
+
+
+def test_a_proxy_of_any_library_is_no_array(plain, library):
+    x, weight = map(plain.make, drawn((1, 2, 3), (2, 3, 4)))
+
+    class Proxy:
+        def __getattr__(self, name):
+            return getattr(x, name)
+
+        __class__ = property(lambda self: type(x))
+
+    with refused(TypeError, match="`x` must be an array of one of .*, got Proxy"):
+        upconv.conv_transpose(Proxy(), weight)
+    with refused(TypeError, match="`weight` must be an array of one of .*, got Proxy"):
+        upconv.conv_transpose(x, Proxy())
+
+
+@pytest.mark.value
+def test_a_module_that_only_has_the_name_of_a_library(plain, monkeypatch):
+    """A user's folder called `jax`, or a library in the middle of its import."""
+    from sys import modules
+    from types import ModuleType
+
+    for name in ("jax", "mxnet.numpy", "cupy", "dask.array"):
+        if name not in modules:
+            monkeypatch.setitem(modules, name, ModuleType(name))
+    monkeypatch.setattr(_libraries, "_OWNERS", {})
+    x, weight = map(plain.make, drawn((1, 2, 3), (2, 3, 4)))
+    assert tuple(upconv.conv_transpose(x, weight).shape) == (1, 3, 6)
+    with refused(TypeError, match="`weight` must be an array of one of .*, got list"):
+        upconv.conv_transpose(x, [[[1.0]]])
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_reference_of_jax(library, traced):
+    if library.name != "jax":
+        pytest.skip(f"{library.name} is not JAX")
+    import jax
+
+    if not hasattr(jax, "new_ref"):
+        pytest.skip("this JAX has no references")
+    x, weight = map(jax.numpy.asarray, drawn((2, 4, 5, 7), (4, 3, 4, 5)))
+    call = lambda x, weight: upconv.conv_transpose(x, weight, **WORDS)  # noqa: E731
+    found = (jax.jit(call) if traced else call)(x, jax.new_ref(weight))
+    np.testing.assert_allclose(found, call(x, weight), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.value
+def test_a_boxed_parameter_of_flax(library):
+    if library.name != "jax":
+        pytest.skip(f"{library.name} is not JAX")
+    linen = pytest.importorskip("flax.linen", reason="Flax is not installed")
+    import jax
+
+    x, weight = map(jax.numpy.asarray, drawn((2, 4, 5, 7), (4, 3, 4, 5)))
+
+    def loss(weight):
+        return (upconv.conv_transpose(x, weight, **WORDS) ** 2).sum()
+
+    found = jax.grad(loss)(linen.Partitioned(weight, names=(None, None, None, None)))
+    np.testing.assert_allclose(found.unbox(), jax.grad(loss)(weight), rtol=1e-6)
+
+
+@pytest.mark.value
+def test_a_parameter_of_gluon_on_two_devices(library):
+    if library.name != "mxnet":
+        pytest.skip(f"{library.name} is not MXNet")
+    import mxnet as mx
+
+    x, weight = (a.astype("float32") for a in drawn((2, 4, 5, 7), (4, 3, 4, 5)))
+    parameter = mx.gluon.Parameter("weight", shape=weight.shape)
+    parameter.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    parameter.set_data(mx.nd.array(weight))
+    expected = upconv.conv_transpose(x, weight, **WORDS)
+    for device in (mx.cpu(0), mx.cpu(1)):
+        y = upconv.conv_transpose(mx.np.array(x, ctx=device), parameter, **WORDS)
+        assert y.ctx == device
+        np.testing.assert_allclose(y.asnumpy(), expected, rtol=1e-4, atol=1e-4)
