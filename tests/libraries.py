@@ -33,6 +33,7 @@ def start(library):
 
         jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_numpy_dtype_promotion", "strict")
+        jax.config.update("jax_numpy_rank_promotion", "raise")
     if library == "cupy":
         from cuda_on_cpu import standin
 
