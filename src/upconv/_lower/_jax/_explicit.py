@@ -1,4 +1,4 @@
-"""Meshes with Explicit axes, where the type of an array says how it is sharded.
+"""Meshes with Explicit or Manual axes, where the type of an array says how it is sharded.
 
 There JAX asks each reshape and each product how its result is sharded, and has no rule for most of what the lowerings
 do. So a call runs with these axes as Auto, where the compiler decides, and its result says again how it is sharded: as
@@ -15,7 +15,7 @@ import jax
 
 from upconv._plan import Plan
 
-__all__ = ["compiled", "in_auto_axes"]
+__all__ = ["compiled", "in_auto_axes", "vary_alike"]
 
 Lower = Callable[..., Any]
 Spec = tuple[Any, ...]
@@ -51,11 +51,23 @@ def in_auto_axes(function: Lower) -> Lower:
     return call
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3), inline=True, keep_unused=True)
+@partial(jax.jit, static_argnums=(0, 1, 2, 3), keep_unused=True)
 def _resharded(function: Lower, verb: str, mesh: Any, plan: Plan, *arrays: Any) -> Any:
     spec = _unique(_SPECS[verb](plan, mesh, *map(_spec, arrays)))
     place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*spec))
     return AUTO_AXES(partial(function, plan), axes=mesh.explicit_axes, out_sharding=place)(*arrays)
+
+
+def vary_alike(*arrays: Any) -> tuple[Any, ...]:
+    """Give arrays of one dtype, in `jax.shard_map`, types that vary over the same Manual axes of the mesh.
+
+    A cotangent must have the type of the result, which varies over all axes that any operand does. The sum of no
+    samples is a zero of that type; those of 0 * a are not where a is infinite.
+    """
+    if AUTO_AXES is None or not any(jax.typeof(array).sharding.mesh.manual_axes for array in arrays):
+        return arrays
+    zero = sum(array.ravel()[:0].sum() for array in arrays)
+    return tuple(array + zero.reshape((1,) * array.ndim) for array in arrays)
 
 
 def _spec(array: Any) -> Spec:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from upconv._lower._jax._explicit import compiled
+from upconv._lower._jax._explicit import compiled, vary_alike
 from upconv._plan import Plan
 
 __all__ = ["finish", "layouts", "narrow", "platform", "transposed", "unfit", "wide", "words"]
@@ -67,6 +67,7 @@ def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Low
     def conv(plan: Plan, y: Any, weight: Any, bias: Any) -> Any:
         image, weight = wide(y), wide(weight)
         x = jnp.zeros((y.shape[0], *plan.sample_shape), image.dtype)
+        x, image, weight = vary_alike(x, image, weight)
         (x,) = jax.vjp(lambda x: conv_transpose(plan, x, weight, None), x)[1](image)
         return finish(plan, y, x, bias)
 
@@ -74,7 +75,8 @@ def transposed(conv_transpose: Lower, refusal: Lower) -> tuple[Lower, Lower, Low
     def conv_weight(plan: Plan, x: Any, y: Any) -> Any:
         image = wide(x)
         weight = jnp.zeros(plan.weight_shape, image.dtype)
-        (weight,) = jax.vjp(lambda weight: conv_transpose(plan, image, weight, None), weight)[1](wide(y))
+        weight, image, cotangent = vary_alike(weight, image, wide(y))
+        (weight,) = jax.vjp(lambda weight: conv_transpose(plan, image, weight, None), weight)[1](cotangent)
         return weight.astype(x.dtype)
 
     def refusal_back(plan: Plan, x: Any) -> str:
