@@ -63,7 +63,7 @@ MESHES = {
     "batch": ((8,), ("Explicit",), [("a",), (), ()]),
     "channels": ((4, 2), ("Explicit", "Explicit"), [("a",), (None, "b"), ("b",)]),
     "input-channels": ((4, 2), ("Explicit", "Explicit"), [("a", "b"), ("b",), ()]),
-    "weight-over-the-batch's": ((4, 2), ("Explicit", "Explicit"), [("a",), ("b", "a"), ()]),
+    "weight-over-the-batch's": ((4, 2), ("Explicit", "Explicit"), [("a",), ("a", "b"), ()]),
     "some-auto": ((4, 2), ("Explicit", "Auto"), [("a",), (None, "b"), ()]),
 }
 
