@@ -86,7 +86,9 @@ def test_every_mode_that_pytorch_has_is_seen(torch, watch):
                     module._pop_mode(getattr(mode, "_dispatch_key", None) or getattr(mode, "_mode_key", None))
             found.append(kind.__name__)
     assert not watch.is_watched()
-    assert {"_FlopCounterMode", "FakeTensorMode", "ProxyTorchDispatchMode", "DeviceContext"} <= set(found)
+    # PyTorch 2.5's counter of products is a mode itself; later versions have a private one for it.
+    names = {name.lstrip("_") for name in found}
+    assert {"FlopCounterMode", "FakeTensorMode", "ProxyTorchDispatchMode", "DeviceContext"} <= names
 
 
 def inside(torch, seen, watch):
