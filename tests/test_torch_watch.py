@@ -118,7 +118,7 @@ def test_what_is_no_mode_is_seen_too(torch, watch):
     import torch._dispatch.python
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch's, of torch.jit
+        warnings.filterwarnings("ignore", message=r"`torch\.jit\.\w+` is")  # PyTorch's; it differs in category
         seen = []
         for name, run in inside(torch, seen, watch):
             seen.clear()
