@@ -214,7 +214,7 @@ def tests_minimums(session, libraries):
 
 
 # The oldest PyTorch that pyproject.toml admits, and the newest. Not in plain `nox`: each has gigabytes of CUDA, and
-# PyTorch 2.5.1 does not import without. Run last on 2026-11-29.
+# PyTorch 2.5.1 does not import without. Last run in part, not whole, on 2026-11-29.
 @on_oldest(name="tests-torch-versions", default=False)
 @nox.parametrize("torch", ["2.5.1", "2.14.1"])
 def tests_torch_versions(session, torch):
