@@ -3,6 +3,7 @@
 
 import re
 from importlib import util
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from upconv import _calls
 from upconv.__main__ import main
-from upconv._cli import CommandError, check, photo, present
+from upconv._cli import CommandError, advice, check, photo, pixels, present
 from upconv._cli.arrays import Arrays
 from upconv._cli.libraries import ARRAYS
 from upconv._cli.oracle import reference
@@ -229,3 +230,105 @@ def test_the_oracle_takes_rounding_and_no_more(dtype):
     assert expected.agrees(expected.exact + tolerance, dtype)
     assert not expected.agrees(expected.exact + 2 * tolerance + 1e-30 * (tolerance == 0), dtype)
     assert not expected.agrees(expected.exact * np.nan, dtype)
+
+
+def test_nothing_to_compare(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(present, "LIBRARIES", [])
+    assert main(["check"]) == 2
+    assert "nothing was checked: no library that can be used here ran a case" in capsys.readouterr().err
+    assert main(["demo"]) == 2
+    assert "nothing was upsampled: no library can be used here" in capsys.readouterr().err
+
+
+def refused_output(capsys, *words):
+    assert main(["demo", *map(str, words)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""  # before the work
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.usefixtures("numpy_alone")
+def test_the_photograph_is_never_overwritten(save, tmp_path, capsys, monkeypatch):
+    path = Path(save())
+    before = path.read_bytes()
+    (tmp_path / "link.png").symlink_to(path)
+    (tmp_path / "twin.png").hardlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for out in (path, path.name, "link.png", "twin.png", tmp_path / "." / path.name):
+        for option in ("--out", "--image"):
+            assert f"`{option} {out}` would overwrite" in refused_output(capsys, path, option, out)
+    assert "would overwrite" in refused_output(capsys, path, "--out", "a.png", "--image", "a.png")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("numpy_alone")
+def test_what_cannot_be_written_is_said_before_the_work(save, tmp_path, capsys):
+    path = save()
+    for out, told in (
+        (tmp_path / "a.gif", "has the suffix .gif: use one of .png, "),
+        (tmp_path / "a", "has no suffix: use one of .png, "),
+        (tmp_path / "no folder" / "a.png", "cannot be written: there is no folder"),
+        (tmp_path / ("a" * 300 + ".png"), "cannot be written: "),
+        (tmp_path, "is a folder: name a file in it"),
+    ):
+        assert told in refused_output(capsys, path, "--out", out)
+    assert sorted(tmp_path.iterdir()) == [Path(path)]
+
+
+@pytest.mark.usefixtures("numpy_alone")
+def test_the_upsampled_image_alone(save, tmp_path):
+    image = tmp_path / "large.tiff"
+    assert main(["demo", save(), "--factor", "3", "--out", str(tmp_path / "out.pdf"), "--image", str(image)]) == 0
+    with Image.open(image) as found:
+        assert (found.size, found.mode, found.format) == ((36, 27), "RGB", "TIFF")
+    assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("high, dtype", [(1.0, "float32"), (0.5, "float32"), (300.0, "float32"), (65535, "uint16")])
+def test_grey_values_of_more_than_8_bits(tmp_path, high, dtype):
+    values = (np.linspace(0, 1, 35).reshape(5, 7) * high).astype(dtype)
+    path = tmp_path / "grey.tiff"
+    Image.fromarray(values).save(path)
+    found, remarks = pixels.read(path, 2)
+    assert bool(remarks) == (high == 300)
+    expected = values / (high if dtype == "uint16" or high > 1 else 1)
+    np.testing.assert_allclose(found, np.stack([expected] * 3), atol=1e-5)
+
+
+@pytest.mark.usefixtures("once")
+def test_advice_does_no_harm(monkeypatch):
+    monkeypatch.setattr(advice, "_has_gpu", lambda: False)
+    told = advice.install(["torch", "jax", "mxnet", "cupy", "dask"])
+    assert 'pip install "upconv[jax,dask]"' in told
+    assert "gigabytes of CUDA" in told
+    assert "mxnet only in an environment of its own" in told
+    assert "[cupy]" not in told
+    assert "\n" not in told
+    monkeypatch.setattr(advice, "_has_gpu", lambda: True)
+    assert "[cupy]" in advice.install(["mxnet", "cupy"])
+    assert "pip" not in advice.install(["torch", "jax"])  # beside MXNet, which holds NumPy back
+    assert advice.install([]) == ""
+
+
+@pytest.mark.usefixtures("once")
+def test_advice_on_speed(monkeypatch):
+    monkeypatch.setattr(advice.util, "find_spec", lambda name: None)
+    assert "Without numba and threadpoolctl" in advice.faster(["numpy"])
+    assert advice.faster(["jax"]) == ""
+    monkeypatch.setattr(advice.util, "find_spec", lambda name: name)
+    assert advice.faster(["numpy", "torch"]) == ""
+
+
+@pytest.mark.usefixtures("numpy_alone")
+def test_an_algorithm_without_a_case_was_not_run(monkeypatch, capsys):
+    lowering = lowerings("numpy")["fft"]
+    monkeypatch.setattr(lowering, "refusal", lambda plan, x: "a call of this test")
+    monkeypatch.setattr(_calls, "_CALLS", {})
+    assert main(["check"]) == 0
+    printed = capsys.readouterr().out
+    (row,) = (line for line in printed.splitlines() if " fft " in line)
+    assert "not run" in row
+    assert "agrees" not in row
+    assert "numpy, fft: not run, because it does not take a call of this test" in printed

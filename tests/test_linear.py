@@ -158,3 +158,11 @@ def test_a_dense_matrix_beyond_memory_is_refused(library, plain):
     text = r"`x_shape` \(2, 1099511627776\) makes a dense matrix of .*; `conv_transpose` needs no matrix"
     with refused(ValueError, text):
         upconv.as_matrix(weight, (2, 2**40), dense=True)
+
+
+@pytest.mark.parametrize("call", [upconv.linear_operator, upconv.as_matrix])
+def test_a_shape_with_a_batch_is_named(call):
+    with refused(ValueError, match=r"`x_shape` must have 3 axes, .* got 4 axes, \(2, 1, 3, 3\)"):
+        call(np.ones((1, 2, 4, 5)), (2, 1, 3, 3))
+    with refused(TypeError, match=r"`x_shape` must be .{,200}$"):
+        call(np.ones((1, 2, 4, 5)), np.ones((40, 50, 60)))

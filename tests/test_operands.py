@@ -212,3 +212,12 @@ def test_a_masked_and_a_nested_tensor(torch):
             upconv.conv_transpose(masked, weight)
         with refused(TypeError, match=r"`x` must be dense, got a nested tensor; pad it by"):
             upconv.conv_transpose(nested, weight)
+
+
+def test_a_bias_of_a_third_dtype(plain, library):
+    """Beside a complex array and a real one of its precision."""
+    if library.name == "mxnet":
+        pytest.skip("mxnet has no complex arrays")
+    x, weight, bias = (plain.make(np.ones(s, d)) for s, d in ((X, "complex64"), (W, "float32"), (W[1:2], "float64")))
+    with refused(TypeError, match="`x` has dtype complex64, `weight` float32 and `bias` float64; convert `bias` to"):
+        upconv.conv_transpose2d(x, weight, bias)

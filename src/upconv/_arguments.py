@@ -24,6 +24,8 @@ __all__ = ["MAX_ELEMENTS", "MOST", "exact", "exact_shape", "in_range", "per_axis
 MOST = 2**63 - 1
 # More bytes than a processor addresses; XLA ends the process where their number has more than 64 bits.
 MAX_ELEMENTS = 2**56
+# Characters of a wrong value that an error shows: of an array, the first few elements.
+MOST_SHOWN = 100
 # Of an array: no library that is not traced has more. A sequence that is longer is not gone through.
 MOST_AXES = 64
 
@@ -81,4 +83,6 @@ def in_range(name: str, what: str, values: Ints, least: int, most: int = MOST) -
 
 def refuse_type(name: str, value: Any, allowed: str) -> NoReturn:
     """Say what kind of thing is wanted."""
-    raise TypeError(f"`{name}` must be {allowed}, got {value!r} of type {type(value).__name__}")
+    shown = " ".join(repr(value).split())
+    shown = shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
+    raise TypeError(f"`{name}` must be {allowed}, got {shown} of type {type(value).__name__}")

@@ -196,7 +196,13 @@ def linear_operator(
 
 
 def _plan(x_shape: Any, weight: Any, *geometry: Any) -> Plan:
-    return plan_for(None, (1, *exact_shape("x_shape", x_shape)), weight.shape, None, *geometry)[0]
+    sample, rank = exact_shape("x_shape", x_shape), len(weight.shape) - 2
+    if rank > 0 and len(sample) != rank + 1:
+        raise ValueError(
+            f"`x_shape` must have {rank + 1} axes, those of one image without the batch, for a `weight` of "
+            f"{rank + 2}; got {len(sample)} axes, {sample}"
+        )
+    return plan_for(None, (1, *sample), weight.shape, None, *geometry)[0]
 
 
 class _Columnwise:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[Any, Any]
 
-__all__ = ["join", "mixed_note", "real_operands", "real_part", "real_product"]
+__all__ = ["join", "mixed_note", "parts", "real_operands", "real_part", "real_product"]
 
 
 def real_operands(x: Any, other: Any, bias: Any = None, name: str = "weight") -> tuple[Pair, Pair, Pair] | None:
@@ -20,10 +20,10 @@ def real_operands(x: Any, other: Any, bias: Any = None, name: str = "weight") ->
 
     That is where x and the other are of one kind, and where they do not fit together: the one call says why.
     """
-    if getattr(x, "dtype", None) == getattr(other, "dtype", None):
-        return None
     library = owner(x)
     if library is None or (owner(other) is not library and not is_prepared(other)):
+        return None
+    if x.dtype == other.dtype:
         return None
     ours, theirs = dtype_name(library, x.dtype), dtype_name(library, other.dtype)
     if REAL.get(ours, "") != theirs and REAL.get(theirs, "") != ours:

@@ -28,7 +28,7 @@ FAULTS = (
     *_faults(
         "tensorflow",
         "native",
-        ("a stride appended is said to the op", VALUES, "hi > -s and", "hi >= -s and"),
+        ("a stride appended is said to the op", VALUES, "-s < hi <= 0 for s", "-s <= hi <= 0 for s"),
         ("crops change places", VALUES, "(max(0, lo), max(0, hi))", "(max(0, hi), max(0, lo))"),
         ("what is appended changes places", VALUES, "(max(0, -lo), max(0, -hi))", "(max(0, -hi), max(0, -lo))"),
         (
@@ -43,7 +43,7 @@ FAULTS = (
             "    if max(plan.dilation) > 1:",
             "    if False:",
         ),
-        ("three axes with the crop of two", VALUES, "plan.rank < 3 or (lo == 0 and hi <= 0)", "True"),
+        ("three axes with the crop of two", VALUES, "plan.rank < 3 and lo >= 0", "lo >= 0"),
         ("no bias", VALUES, "    if bias is not None:", "    if False:"),
         ("cropped at the front alone", VALUES, "slice(lo, lo + n) for (lo, _), n", "slice(0, n) for (lo, _), n"),
     ),

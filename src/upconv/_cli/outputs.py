@@ -19,7 +19,13 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".pdf", ".svg")
 def try_output(option: str, path: Path, suffixes: Iterable[str] = (), keep: Iterable[Path] = ()) -> None:
     """Raise unless `path` can be written, has one of these suffixes and is none of the files to keep."""
     name = f"`{option} {path}`"
-    suffixes = tuple(suffixes)
+    try:
+        _try(name, path, tuple(suffixes), keep)
+    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
+        raise CommandError(f"{name} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _try(name: str, path: Path, suffixes: tuple[str, ...], keep: Iterable[Path]) -> None:
     if path.is_dir():
         raise CommandError(f"{name} is a folder: name a file in it")
     if suffixes and path.suffix.lower() not in suffixes:
@@ -30,10 +36,7 @@ def try_output(option: str, path: Path, suffixes: Iterable[str] = (), keep: Iter
     for other in keep:
         if _is_same(path, other):
             raise CommandError(f"{name} would overwrite {other}, which this command reads or writes: name another file")
-    try:
-        _open(path)
-    except (OSError, ValueError) as error:  # ValueError: a name that no system takes
-        raise CommandError(f"{name} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    _open(path)
 
 
 def _is_same(path: Path, other: Path) -> bool:

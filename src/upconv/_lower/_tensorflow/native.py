@@ -78,18 +78,23 @@ def conv_transpose(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
 
 def _op(plan: Plan, x: Any, kernel: Any) -> Any:
     padding, size, grow, crop = _words(plan)
-    batch = tf.shape(x)[0] if x.shape[0] is None else x.shape[0]
+    known = x.shape[0]
+    batch = tf.shape(x)[0] if known is None else known
+    if not known:
+        # The op's gradient by an empty batch has the shape of its result: one image of zeros takes the place of none.
+        x = tf.concat([x, tf.zeros((tf.maximum(1 - batch, 0), *plan.size, plan.in_channels), x.dtype)], 0)
+    images = known or tf.maximum(batch, 1)
     flat = (1,) if plan.rank == 1 else ()  # one spatial axis is the second of two
-    if flat or batch is not x.shape[0] or batch == 0:
-        # The op's gradient by an empty batch has the result's shape, and that of a reshape has x's. In a graph of two
-        # or three axes TensorFlow's optimizer removes the reshape, and the shape stays wrong there.
-        x = tf.reshape(x, (batch, *flat, *plan.size, plan.in_channels))
+    if flat:
+        x = tf.reshape(x, (images, 1, *plan.size, plan.in_channels))
     op = tf.nn.conv3d_transpose if plan.rank == 3 else tf.nn.conv2d_transpose
     if flat:
         kernel = kernel[None, ...]
-    y = op(x, kernel, (batch, *flat, *size, plan.out_channels), (*flat, *plan.stride), padding)
+    y = op(x, kernel, (images, *flat, *size, plan.out_channels), (*flat, *plan.stride), padding)
     if flat:
-        y = tf.reshape(y, (batch, *size, plan.out_channels))
+        y = tf.reshape(y, (images, *size, plan.out_channels))
+    if not known:
+        y = y[:batch]
     if any(map(any, grow)):
         y = tf.pad(y, [(0, 0), *grow, (0, 0)])
     if any(map(any, crop)):
