@@ -1,7 +1,10 @@
 """The examples run; the notebooks still assert what their documents printed, and the programs keep their promise."""
 
 import ast
+import os
 import runpy
+import subprocess
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import combinations
@@ -64,3 +67,36 @@ def test_restore_photo(program, tmp_path):
     assert scores["lsqr"] > scores["Bicubic"] + 1
     assert scores["Bicubic"] > scores["Adjoint"]
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+KERAS = """
+import numpy as np, keras, upconv
+
+rng = np.random.default_rng(3)
+x, weight = (rng.standard_normal(shape).astype("float32") for shape in ((2, 4, 5, 7), (4, 3, 4, 5)))
+variable, image = keras.Variable(weight), keras.ops.convert_to_tensor(x)
+call = lambda w: keras.ops.sum(upconv.conv_transpose(image, w, stride=(2, 3)) ** 2)
+backend = keras.backend.backend()
+if backend == "jax":
+    import jax
+    found = jax.grad(call)(variable.value)
+    assert np.allclose(call(variable), call(variable.value))
+elif backend == "torch":
+    call(variable).backward()
+    found = variable.value.grad.numpy()
+else:
+    import tensorflow as tf
+    with tf.GradientTape() as tape:
+        loss = call(variable)
+    found = tape.gradient(loss, variable.value)
+y, pullback = upconv.vjp(x, weight, stride=(2, 3))
+np.testing.assert_allclose(found, pullback(2 * y)[1], rtol=1e-3, atol=1e-3)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_variable_of_keras_on_each_backend(backend):
+    if missing := [module for module in ("keras", "tensorflow", "jax", "torch") if not find_spec(module)]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", KERAS], check=True, env=environment)

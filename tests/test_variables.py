@@ -183,7 +183,7 @@ def test_a_parameter_of_gluon(library):
 
 @pytest.mark.value
 def test_a_variable_of_keras(library):
-    """On its TensorFlow backend; its other backends' are in test_examples.py, where those are installed."""
+    """On its TensorFlow backend; test_examples.py has the others, where those are installed."""
     if library.name != "tensorflow":
         pytest.skip(f"{library.name} is not TensorFlow")
     keras = pytest.importorskip("keras", reason="Keras is not installed")
