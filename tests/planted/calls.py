@@ -67,6 +67,14 @@ FAULTS = (
         _known_by("key[:3] + key[4:]"),
     ),
     Fault(
+        "a memory has no bound",
+        "numpy",
+        "test_memory.py",
+        "_memory.py",
+        "if size + sum(tuple(self.sizes.values())) > self.most:",
+        "if False:",
+    ),
+    Fault(
         "1.0 is looked up as 1",
         "numpy",
         REMEMBERED,

@@ -7,6 +7,7 @@ __all__ = ["FAULTS"]
 DIRECT = "test_direct.py -k 'named or way_back'"
 NARROW = "test_direct.py -k narrow"
 LOOPS = "test_values.py -k 'both_layouts and loops'"
+MIXED = "test_mixed_operands.py"
 
 FAULTS = (
     *of_numpy(
@@ -109,6 +110,35 @@ FAULTS = (
         ),
         ("halves of a line have other terms", DIRECT, "apart = divided == 1 and _is_apart", "apart = _is_apart"),
         ("the image is not moved", DIRECT, "(np.arange(n) - t, i, step)", "(np.arange(n), i, step)"),
+    ),
+    *of_numpy(
+        "_readable",
+        ("an operand is read as it is aligned", MIXED, "if flags.behaved:", "if True:"),
+        ("an operand is read in its own byte order", MIXED, '(array, dtype.newbyteorder("="))', "(array)"),
+        ("a read-only operand is compiled for", MIXED, "if flags.behaved:", "if flags.aligned:"),
+    ),
+    *of_numpy(
+        "_pieces",
+        (
+            "the second operand is read as it lies",
+            MIXED,
+            "readable(a, totals.dtype)",
+            "np.ascontiguousarray(a).reshape(-1)",
+        ),
+        ("the bias is read as it lies", MIXED, "else readable(bias, given.dtype)", "else np.ascontiguousarray(bias)"),
+    ),
+    *of_numpy(
+        "_numba",
+        (
+            "Numba's switch is not looked at",
+            "test_numba.py -k off",
+            'if _is_switched_off() else ""',
+            'if False else ""',
+        ),
+    ),
+    *of_numpy(
+        "_cached",
+        ("what cannot be read is an error", "test_numba.py -k damaged", "            return None", "            raise"),
     ),
     *of_numpy(
         "_packing",
