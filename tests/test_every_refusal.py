@@ -29,6 +29,7 @@ ELSEWHERE = {
     "refuse(called, array)": "torch dask",
     "dense, got": "torch",
     "prepared for cupy": "cupy",
+    "convert `bias` to": "numpy torch jax tensorflow cupy dask strict",
     "masked": "dask",
     "not known": "dask tensorflow",
     "on device": "torch jax strict tensorflow mxnet",
