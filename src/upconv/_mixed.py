@@ -21,7 +21,7 @@ def real_operands(x: Any, other: Any, bias: Any = None, name: str = "weight") ->
     That is where x and the other are of one kind, and where they do not fit together: the one call says why.
     """
     library = owner(x)
-    if library is None or (owner(other) is not library and not is_prepared(other)):
+    if library is None or not (owner(other) is library or (library.name == "cupy" and is_prepared(other))):
         return None
     if x.dtype == other.dtype:
         return None

@@ -17,8 +17,10 @@ import tensorflow as tf
 
 from upconv._plan import Plan
 
-__all__ = ["conv_transpose", "reason", "refusal", "workspace"]
+__all__ = ["LEAKS", "conv_transpose", "reason", "refusal", "workspace"]
 
+# oneDNN, which computes what the word VALID says, multiplies by the zeros of a stride that does not divide the kernel.
+LEAKS = {"conv_transpose": "weight"}
 OPS = ("tf.nn.conv2d_transpose", "tf.nn.conv2d_transpose", "tf.nn.conv3d_transpose")
 HALVES = ("float16", "bfloat16")
 FLOATING = ("float32", "float64", *HALVES)
