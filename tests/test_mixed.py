@@ -198,7 +198,7 @@ def test_gradients_of_jax_are_those_of_the_pullback(library, plain):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("verb", ["conv", "conv_transpose"])
 def test_weight_gradients_of_small_volumes_of_halves(torch, dtype, verb):
-    """PyTorch's own of 2 x 2 x 2 samples in bfloat16 read memory that was never written."""
+    """Of 2 x 2 x 2 samples in bfloat16, which PyTorch's own op is reported to compute wrongly."""
     for size in ((2, 2, 2), (1, 2, 3)):
         x, weight = draw((1, 3, *size), "float32", 1), draw((3, 3, 2, 2, 2), "float32", 2)
         found = []

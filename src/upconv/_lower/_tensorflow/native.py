@@ -19,7 +19,7 @@ from upconv._plan import Plan
 
 __all__ = ["LEAKS", "conv_transpose", "reason", "refusal", "workspace"]
 
-# oneDNN, which computes what the word VALID says, multiplies by the zeros of a stride that does not divide the kernel.
+# Said as VALID, 3 x 4 taps at a stride of 2 x 3 carry an inf of the weight to outputs that none of its terms reach.
 LEAKS = {"conv_transpose": "weight"}
 OPS = ("tf.nn.conv2d_transpose", "tf.nn.conv2d_transpose", "tf.nn.conv3d_transpose")
 HALVES = ("float16", "bfloat16")
